@@ -1,0 +1,53 @@
+# Everything that is run here has a target. JSON goes to standard output; all else to standard error.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+BIN := .venv/bin
+RUN := $(BIN)/python
+
+.PHONY: help demo test check format lint types imports unit bench lock clean peers
+help: ## show what there is
+	@grep -E '^[a-z.]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv: .venv/.ready ## make the environment
+.venv/.ready: requirements.lock pyproject.toml
+	@tools/environment "$(PYTHON)" >&2
+	@touch $@
+
+demo: .venv/.ready ## the main job, with three servers: ONCE=1 JSON=1 SEED= REGISTER= STATE= HOST=
+	@$(RUN) -m demo $(if $(ONCE),--once) $(if $(JSON),--json) $(if $(SEED),--seed "$(SEED)") $(if $(REGISTER),--register "$(REGISTER)") $(if $(STATE),--state "$(STATE)") $(if $(HOST),--host "$(HOST)")
+
+test: .venv/.ready peers ## everything that decides whether a change lands
+	@tools/requirements >&2
+	$(MAKE) format lint types imports
+	$(RUN) -m pytest -n 2 -q --cov --cov-report=term:skip-covered $(ARGS)
+
+check: .venv/.ready format lint types imports unit ## the fast subset
+format: .venv/.ready
+	$(BIN)/ruff format --check .
+lint: .venv/.ready
+	$(BIN)/ruff check .
+types: .venv/.ready
+	$(BIN)/mypy
+imports: .venv/.ready
+	$(BIN)/lint-imports
+unit: .venv/.ready
+	$(RUN) -m pytest -n 2 -q -m "not browser and not postgres and not peers and not slow" $(ARGS)
+
+peers: tests/peers/npm/node_modules/.ready
+tests/peers/npm/node_modules/.ready: tests/peers/npm/package-lock.json
+	@tools/npm-peers >&2
+	@touch "$@"
+
+bench: .venv/.ready ## figures as multiples of one signature verification: JSON=1
+	@$(RUN) -m benchmarks $(if $(JSON),--json) $(ARGS)
+
+mutants: .venv/.ready ## mutation testing of formats, trust and presentation
+	$(BIN)/mutmut run $(ARGS)
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv lock -q && uv export -q --all-extras --no-emit-project --format requirements.txt --no-header --no-annotate -o requirements.lock >/dev/null && rm -f uv.lock
+
+clean: ## remove what was made here
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/.artifacts tests/peers/npm/node_modules

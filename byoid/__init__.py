@@ -1,0 +1,1 @@
+"""byoid: bring your own identity."""
