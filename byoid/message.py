@@ -1,0 +1,49 @@
+"""The base of every protocol message: a frozen model with the wire's member names, unknown members ignored.
+
+Members are checked strictly (`"1"` is no number, `1` is no boolean). JSON arrays are declared `Array[T]`, a tuple.
+Semantic rules are validators of the message that has them; their `ValueError` becomes a `MalformedInput` that names the
+member and the rule, never the value.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Strict, ValidationError
+
+from byoid.encoding import json_object
+from byoid.errors import MalformedInput
+
+T = TypeVar("T")
+Array: TypeAlias = Annotated[tuple[T, ...], Strict(False)]  # a JSON array is a list to Python; we keep a tuple
+
+
+class Message(BaseModel):
+    """A protocol message. Protocol endpoints ignore members that they do not know, as the specs demand."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, populate_by_name=True)
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the message as JSON values, by their wire names; what is None is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+M = TypeVar("M", bound=Message)
+
+
+def parse_message(cls: type[M], data: bytes | str | Mapping[str, object]) -> M:
+    """Parse a message from JSON text, or from members that strict JSON or a form gave.
+
+    Raises:
+        MalformedInput: not a JSON object, or a member is missing, has another type or breaks a rule. Members are
+            named, values never.
+    """
+    members = json_object(data) if isinstance(data, bytes | str) else data
+    try:
+        return cls.model_validate(members)
+    except ValidationError as error:
+        raise MalformedInput(f"{cls.__name__}: {_complaints(error)}") from None
+
+
+def _complaints(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'message'}: {each['msg']}" for each in found[:3])
