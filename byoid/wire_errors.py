@@ -1,8 +1,8 @@
 """The errors that leave a protocol endpoint, one class per code, grouped by the spec that defines it.
 
 RFC 6749 5.2 and 4.1.2.1, RFC 9396, RFC 9101 with RFC 9126, RFC 6750, RFC 9449, attestation-based client authentication,
-OpenID4VCI 8.3.1.2, 9.3 and 11.3, OpenID4VP 8.5. Verification in the library raises `VerificationError`; the operation that
-knows the protocol step translates it to one of these. How they are rendered is `byoid.service.errors`.
+OpenID4VCI 8.3.1.2, 9.3 and 11.3, OpenID4VP 8.5. Verification in the library raises `VerificationError`; the operation
+that knows the protocol step translates it to one of these. How they are rendered is `byoid.service.errors`.
 """
 
 from collections.abc import Mapping
@@ -172,6 +172,7 @@ class InvalidClientAttestation(OAuthError):
     """The client attestation or its proof of possession does not verify."""
 
     code = "invalid_client_attestation"
+    status = 401
 
 
 class UseAttestationChallenge(OAuthError):
