@@ -1,0 +1,134 @@
+"""Trust anchors: who is trusted, for what, and which list said so.
+
+RFC 5280 6.1.1 (trust anchor information), HAIP 1.0 6.1.1 (the anchor stays out of `x5c`). A set never changes: a new list
+gives a new set, and whatever was remembered under the old one is not found any more.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.verification import Store
+
+from byoid.encoding import sha256
+from byoid.errors import MalformedInput, UntrustedIssuer
+from byoid.keys import PublicKey
+
+MAX_ANCHORS: Final = 10_000
+
+
+class Purpose(StrEnum):
+    """What a signer is trusted for."""
+
+    PID = "pid"  # person identification data
+    ATTESTATION = "attestation"  # any other credential that is signed with JOSE
+    MDOC = "mdoc"  # ISO 18013-5 document signer under an IACA
+    WALLET_PROVIDER = "wallet_provider"  # wallet and key attestations
+    ACCESS = "access"  # relying party access certificates (requests), and those of issuers
+    REGISTRATION = "registration"  # relying party registration certificates
+    STATUS = "status"  # status lists, where another party than the issuer signs them
+    ISSUER_METADATA = "issuer_metadata"  # signed Credential Issuer Metadata
+    TRUSTED_LIST = "trusted_list"  # operators of lists of trusted entities
+
+
+@dataclass(frozen=True)
+class TrustAnchor:
+    """A certificate that is trusted for some purposes because `source` says so.
+
+    A `pinned` one is trusted as a signer itself, and certifies nobody; any other certifies signers, and does not sign.
+    """
+
+    certificate: x509.Certificate
+    purposes: frozenset[Purpose]
+    source: str
+    pinned: bool = False
+
+    @cached_property
+    def der(self) -> bytes:
+        """The certificate's bytes."""
+        return self.certificate.public_bytes(Encoding.DER)
+
+
+@dataclass(frozen=True)
+class PinnedKey:
+    """A bare key that is trusted for some purposes: a signer that has no certificate."""
+
+    key: PublicKey
+    purposes: frozenset[Purpose]
+    source: str
+
+
+class TrustAnchors:
+    """An immutable set of trust anchors and pinned keys."""
+
+    def __init__(self, anchors: Iterable[TrustAnchor] = (), *, keys: Iterable[PinnedKey] = ()) -> None:
+        self.anchors = tuple(dict.fromkeys(anchors))
+        self.keys = tuple(dict.fromkeys(keys))
+        if len(self.anchors) + len(self.keys) > MAX_ANCHORS:
+            raise MalformedInput(f"expected at most {MAX_ANCHORS} trust anchors")
+        self._by_purpose = {p: tuple(a for a in self.anchors if p in a.purposes) for p in Purpose}
+        self._stores = {p: _store(anchors) for p, anchors in self._by_purpose.items()}
+
+    @classmethod
+    def from_pem(cls, pem: bytes, purposes: Collection[Purpose], source: str, *, pinned: bool = False) -> Self:
+        """Trust every certificate of a PEM file for the same purposes.
+
+        Raises:
+            MalformedInput: no certificate, or one that cannot be parsed.
+        """
+        try:
+            certificates = x509.load_pem_x509_certificates(pem)
+        except ValueError as error:
+            raise MalformedInput("expected PEM certificates") from error
+        return cls(TrustAnchor(certificate, frozenset(purposes), source, pinned) for certificate in certificates)
+
+    def for_purpose(self, purpose: Purpose) -> tuple[TrustAnchor, ...]:
+        """Return the anchors of a purpose, pinned ones included."""
+        return self._by_purpose[purpose]
+
+    def store(self, purpose: Purpose) -> Store | None:
+        """Return the certifying anchors of a purpose for path building, None if there are none."""
+        return self._stores[purpose]
+
+    def find(self, der: bytes, purpose: Purpose) -> TrustAnchor | None:
+        """Return the anchor of this purpose that is exactly this certificate."""
+        return self._by_der.get((der, purpose))
+
+    def union(self, *others: "TrustAnchors") -> "TrustAnchors":
+        """Return a set that trusts what any of the sets trusts."""
+        sets = (self, *others)
+        return TrustAnchors((a for s in sets for a in s.anchors), keys=(k for s in sets for k in s.keys))
+
+    def require_key(self, key: PublicKey, *, purpose: Purpose) -> PinnedKey:
+        """Return the pin of a bare key.
+
+        Raises:
+            UntrustedIssuer: the key is not pinned for this purpose.
+        """
+        for pinned in self.keys:
+            if purpose in pinned.purposes and pinned.key == key:
+                return pinned
+        raise UntrustedIssuer(f"the signer's key is not pinned for the purpose {purpose}")
+
+    @cached_property
+    def identity(self) -> bytes:
+        """A digest that differs for sets that trust differently."""
+        lines = [f"{sha256(a.der).hex()} {sorted(a.purposes)} {a.pinned} {a.source!r}" for a in self.anchors]
+        lines += [f"{k.key.thumbprint.hex()} {sorted(k.purposes)} key {k.source!r}" for k in self.keys]
+        return sha256("\n".join(sorted(lines)).encode())
+
+    def __len__(self) -> int:
+        return len(self.anchors) + len(self.keys)
+
+    @cached_property
+    def _by_der(self) -> dict[tuple[bytes, Purpose], TrustAnchor]:
+        return {(a.der, p): a for a in reversed(self.anchors) for p in a.purposes}
+
+
+def _store(anchors: Iterable[TrustAnchor]) -> Store | None:
+    certificates = [anchor.certificate for anchor in anchors if not anchor.pinned]
+    return Store(certificates) if certificates else None
