@@ -1,0 +1,1 @@
+"""A demonstration: an imaginary municipality, two services and a citizen."""
