@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date, timedelta
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,13 +25,13 @@ _TODAY: Final = date(2026, 11, 1)  # ages are counted from here, so that a seed 
 
 _GIVEN: Final = (
     "Anna", "Björn", "Çağla", "Dženana", "Élodie", "Fátima", "Grzegorz", "Håkon", "İlker", "Jürgen", "Kateřina",
-    "Łucja", "María José", "Ngọc", "Oleksandr", "Þórdís", "Quentin", "Renée", "Søren", "Tomáš", "Ülkü", "Václav", "Wim", "Xenia",
-    "Yağmur", "Zoë", "Giorgos", "Siobhán", "Jean-Pierre", "Ana-Maria",
+    "Łucja", "María José", "Ngọc", "Oleksandr", "Þórdís", "Quentin", "Renée", "Søren", "Tomáš", "Ülkü", "Václav",
+    "Wim", "Xenia", "Yağmur", "Zoë", "Giorgos", "Siobhán", "Jean-Pierre", "Ana-Maria",
 )  # fmt: skip
 _FAMILY: Final = (
     "Müller", "Nowak", "Ó Briain", "van den Berg", "d'Angelo", "Šimůnek", "Łukasiewicz", "Yılmaz", "Sørensen",
-    "Fernández", "Gruber-Öztürk", "Nguyễn", "Þorsteinsdóttir", "Papadopoulou", "Kovačević", "Żebrowska", "El Amrani", "Ružička",
-    "Lefèvre", "von der Heide", "Szczęsny", "Bērziņš", "Jõgi", "Vâlcu",
+    "Fernández", "Gruber-Öztürk", "Nguyễn", "Þorsteinsdóttir", "Papadopoulou", "Kovačević", "Żebrowska", "El Amrani",
+    "Ružička", "Lefèvre", "von der Heide", "Szczęsny", "Bērziņš", "Jõgi", "Vâlcu",
 )  # fmt: skip
 _STREETS: Final = ("Lindenallee", "Am Moor", "Schulstraße", "Brückenweg", "Rosengasse", "Mühlbachstraße", "Kirchplatz")
 _BIRTH_PLACES: Final = (
@@ -85,8 +84,8 @@ def generate(*, seed: int, count: int) -> Iterator[Person]:
     draw = random.Random(seed)
     usual = [_person(draw, number) for number in range(count)]
     parent = usual[0].person_number
-    for person, change in zip_longest(usual, _DIFFICULT[:count], fillvalue={}):
-        changed = replace(person, **change)
+    for number, person in enumerate(usual):
+        changed = replace(person, **_DIFFICULT[number]) if number < len(_DIFFICULT) else person
         minor = date.fromisoformat(changed.birthdate) > _TODAY - timedelta(days=18 * 365.25)
         yield replace(changed, guardian=parent) if minor else changed
 
