@@ -8,13 +8,14 @@ member and the rule, never the value.
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Strict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from byoid.encoding import json_object
 from byoid.errors import MalformedInput
 
 T = TypeVar("T")
 Array: TypeAlias = Annotated[tuple[T, ...], Strict(False)]  # a JSON array is a list to Python; we keep a tuple
+NonEmptyArray: TypeAlias = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
 
 
 class Message(BaseModel):
