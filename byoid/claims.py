@@ -50,7 +50,7 @@ def select(claims: Mapping[str, Any], path: ClaimPath) -> list[Any]:
 
 
 def matches(value: object, expected: str | int | bool) -> bool:
-    """Tell whether a claim is a string, integer or boolean of exactly this type and value: `1` is neither `true` nor `1.0`."""
+    """Tell whether a claim has exactly this type and value: `1` is neither `true` nor `1.0` (section 6.3)."""
     return type(value) is type(expected) and value == expected
 
 
