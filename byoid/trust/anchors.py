@@ -1,7 +1,7 @@
 """Trust anchors: who is trusted, for what, and which list said so.
 
-RFC 5280 6.1.1 (trust anchor information), HAIP 1.0 6.1.1 (the anchor stays out of `x5c`). A set never changes: a new list
-gives a new set, and whatever was remembered under the old one is not found any more.
+RFC 5280 6.1.1 (trust anchor information), HAIP 1.0 6.1.1 (the anchor stays out of `x5c`). A set never changes: a new
+list gives a new set, and whatever was remembered under the old one is not found any more.
 """
 
 from collections.abc import Collection, Iterable

@@ -1,0 +1,320 @@
+"""Certificate chains: from the `x5c` or `x5chain` of a signature to a trust anchor for a purpose.
+
+RFC 5280 6.1 (path validation, done by `cryptography`), RFC 7515 4.1.6 (order of `x5c`), HAIP 1.0 6.1.1 (anchor left
+out, signer not self-signed), ISO/IEC 18013-5 Annex B.1.4 (document signer). Beyond RFC 5280: keys on P-256, P-384 or
+P-521 and ECDSA with SHA-2 only, CAs included; RSA is refused, since no profile that byoid follows asks for it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
+from typing import Final, TypeAlias, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import verification
+from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
+
+from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
+from byoid.keys import PublicKey
+from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors
+from byoid.trust.crl import Crls
+from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, profile_of
+
+MAX_CERTIFICATE_BYTES: Final = 8 << 10
+T = TypeVar("T", bound=x509.ExtensionType)
+_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+_SIGNATURES: Final = frozenset(
+    {
+        SignatureAlgorithmOID.ECDSA_WITH_SHA256,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA384,
+        SignatureAlgorithmOID.ECDSA_WITH_SHA512,
+    }
+)
+
+
+@dataclass(frozen=True)
+class TrustedChain:
+    """A chain that led to an anchor: the signer's certificate first, the anchor's left out unless it is the signer."""
+
+    certificates: tuple[x509.Certificate, ...]
+    anchor: TrustAnchor
+    purpose: Purpose
+    public_key: PublicKey
+    not_before: datetime
+    not_after: datetime
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The signer's certificate."""
+        return self.certificates[0]
+
+    @cached_property
+    def key_identifiers(self) -> frozenset[bytes]:
+        """The authority key identifiers in the chain, for the `aki` of a DCQL query (OpenID4VP 6.1.1.1)."""
+        return _key_identifiers(self.certificates)
+
+    @cached_property
+    def subject_name(self) -> str:
+        """What to call the signer: organisation, else common name, else the whole subject."""
+        subject = self.leaf.subject
+        for oid in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
+            for attribute in subject.get_attributes_for_oid(oid):
+                return str(attribute.value)
+        return subject.rfc4514_string()
+
+    @cached_property
+    def dns_names(self) -> tuple[str, ...]:
+        """The DNS names among the signer's alternative names, for `x509_san_dns`."""
+        return tuple(_alternative_names(self.leaf, x509.DNSName))
+
+    @cached_property
+    def uris(self) -> tuple[str, ...]:
+        """The URIs among the signer's alternative names."""
+        return tuple(_alternative_names(self.leaf, x509.UniformResourceIdentifier))
+
+    @cached_property
+    def organization_identifier(self) -> str | None:
+        """The identifier of a legal person, or the serial number of a natural one (ETSI TS 119 411-8)."""
+        for oid in (NameOID.ORGANIZATION_IDENTIFIER, NameOID.SERIAL_NUMBER):
+            for attribute in self.leaf.subject.get_attributes_for_oid(oid):
+                return str(attribute.value)
+        return None
+
+
+_CacheKey: TypeAlias = tuple[tuple[bytes, ...], tuple[Purpose, ...], bytes, bool]
+
+
+class ChainCache:
+    """Remembers chains that were built before, by their exact bytes, purposes and set of anchors.
+
+    Bounded: the chain that was not used for longest goes first. Dates and revocation are checked at every use. Failures
+    are not remembered.
+    """
+
+    def __init__(self, max_chains: int = 1024) -> None:
+        self._max_chains = max_chains
+        self._chains: OrderedDict[_CacheKey, TrustedChain] = OrderedDict()
+
+    def get(self, key: _CacheKey) -> TrustedChain | None:
+        """Return a remembered chain."""
+        chain = self._chains.get(key)
+        if chain is not None:
+            self._chains.move_to_end(key)
+        return chain
+
+    def put(self, key: _CacheKey, chain: TrustedChain) -> None:
+        """Remember a chain."""
+        self._chains[key] = chain
+        while len(self._chains) > self._max_chains:
+            self._chains.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._chains)
+
+
+def verify_chain(
+    x5c: Sequence[bytes],
+    *,
+    anchors: TrustAnchors,
+    purpose: Purpose | Collection[Purpose],
+    now: datetime,
+    crls: Crls | None = None,
+    cache: ChainCache | None = None,
+    allow_anchor: bool = False,
+) -> TrustedChain:
+    """Verify a signer's chain and return it with the signer's key.
+
+    Args:
+        x5c: the certificates as DER, the signer's first, each certified by the next.
+        anchors: who is trusted.
+        purpose: what for; of several, the first that leads to an anchor.
+        now: the time at which every certificate must be valid.
+        crls: revocation lists to check, None not to check any.
+        cache: chains that were verified before.
+        allow_anchor: tolerate the anchor at the end of `x5c`, which HAIP forbids.
+
+    Raises:
+        MalformedInput: no certificates, too many, too large, or not certificates.
+        UntrustedIssuer: no chain to an anchor of this purpose, a certificate that breaks the profile, or a revoked one.
+        Expired: a certificate's period is over.
+        NotYetValid: a certificate's period has not begun.
+    """
+    purposes = (purpose,) if isinstance(purpose, Purpose) else tuple(purpose)
+    key = (tuple(x5c), purposes, anchors.identity, allow_anchor)
+    chain = cache.get(key) if cache is not None else None
+    if chain is None or not chain.not_before <= now <= chain.not_after:  # the long way names the certificate
+        chain = _first_trusted(key[0], anchors, purposes, now=now, allow_anchor=allow_anchor)
+        if cache is not None:
+            cache.put(key, chain)
+    if crls is not None:
+        _require_not_revoked(chain, crls, now)
+    return chain
+
+
+def authority_key_identifiers(x5c: Sequence[bytes]) -> frozenset[bytes]:
+    """Return the authority key identifiers in a chain that nobody has verified: for a wallet that matches a query.
+
+    Raises:
+        MalformedInput: no certificates, too many, too large, or not certificates.
+    """
+    return _key_identifiers(_parse(x5c))
+
+
+def _parse(x5c: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+    if not 0 < len(x5c) <= MAX_CHAIN:
+        raise MalformedInput(f"expected 1 to {MAX_CHAIN} certificates, got {len(x5c)}")
+    longest = max(map(len, x5c))
+    if longest > MAX_CERTIFICATE_BYTES:
+        raise MalformedInput(f"certificate of {longest} bytes, at most {MAX_CERTIFICATE_BYTES} are accepted")
+    try:
+        return tuple(map(x509.load_der_x509_certificate, x5c))
+    except (ValueError, TypeError) as error:
+        raise MalformedInput("expected DER certificates") from error
+
+
+def _first_trusted(
+    x5c: tuple[bytes, ...], anchors: TrustAnchors, purposes: tuple[Purpose, ...], *, now: datetime, allow_anchor: bool
+) -> TrustedChain:
+    """Return the chain for the first purpose that has one; if none has, raise the first purpose's error."""
+    certificates = _parse(x5c)
+    for certificate in certificates:
+        _require_current(certificate, now)
+        _require_algorithms(certificate)
+    errors = []
+    for purpose in purposes:
+        try:
+            return _trusted(x5c, certificates, anchors, purpose, now=now, allow_anchor=allow_anchor)
+        except UntrustedIssuer as error:
+            errors.append(error)
+    raise errors[0] if errors else UntrustedIssuer("no purpose was named for which the signer could be trusted")
+
+
+def _trusted(
+    x5c: tuple[bytes, ...],
+    certificates: tuple[x509.Certificate, ...],
+    anchors: TrustAnchors,
+    purpose: Purpose,
+    *,
+    now: datetime,
+    allow_anchor: bool,
+) -> TrustedChain:
+    pin = anchors.find(x5c[0], purpose)
+    if pin is not None and pin.pinned:
+        return _chain(certificates[:1], pin, purpose)
+    if anchors.find(x5c[-1], purpose) is not None:
+        if not allow_anchor or len(x5c) == 1:
+            raise UntrustedIssuer("expected a chain without its trust anchor")  # HAIP 6.1.1
+        certificates = certificates[:-1]
+    return _chain(certificates, _build(certificates, anchors, purpose, now), purpose)
+
+
+def _build(
+    certificates: tuple[x509.Certificate, ...], anchors: TrustAnchors, purpose: Purpose, now: datetime
+) -> TrustAnchor:
+    """Build the path and return the anchor that it ends in."""
+    leaf, *intermediates = certificates
+    store, profile = anchors.store(purpose), profile_of(purpose)
+    if leaf.issuer == leaf.subject:
+        raise UntrustedIssuer("the signer's certificate is self-signed")  # HAIP 6.1.1
+    if len(certificates) > profile.max_certificates:
+        raise UntrustedIssuer(f"expected a chain of at most {profile.max_certificates} certificates for {purpose}")
+    if store is None:
+        raise UntrustedIssuer(f"no trust anchor for the purpose {purpose}")
+    policy = verification.PolicyBuilder().store(store).time(now).max_chain_depth(MAX_CHAIN)
+    verifier = policy.extension_policies(ca_policy=CA_EXTENSIONS, ee_policy=profile.signer).build_client_verifier()
+    try:
+        path = tuple(verifier.verify(leaf, intermediates).chain)
+    except verification.VerificationError as error:
+        raise UntrustedIssuer(f"no valid path to a trust anchor for {purpose}: {error}") from error
+    if path[:-1] != certificates:
+        raise UntrustedIssuer("expected each certificate of the chain to certify the one before it")
+    return _accept_anchor(leaf, path[-1], anchors, purpose)
+
+
+def _accept_anchor(
+    leaf: x509.Certificate, root: x509.Certificate, anchors: TrustAnchors, purpose: Purpose
+) -> TrustAnchor:
+    _require_algorithms(root)
+    anchor = anchors.find(root.public_bytes(Encoding.DER), purpose)
+    if anchor is None or anchor.pinned:
+        raise UntrustedIssuer(f"the chain ends in a certificate that is no trust anchor for {purpose}")
+    if purpose is Purpose.MDOC and _country(leaf) != _country(root):  # ISO/IEC 18013-5 B.1.4
+        raise UntrustedIssuer("the document signer's country is not that of its issuing authority")
+    return anchor
+
+
+def _chain(certificates: tuple[x509.Certificate, ...], anchor: TrustAnchor, purpose: Purpose) -> TrustedChain:
+    periods = [(c.not_valid_before_utc, c.not_valid_after_utc) for c in (*certificates, anchor.certificate)]
+    return TrustedChain(
+        certificates=certificates,
+        anchor=anchor,
+        purpose=purpose,
+        public_key=PublicKey.from_certificate(certificates[0]),
+        not_before=max(start for start, _ in periods),
+        not_after=min(end for _, end in periods),
+    )
+
+
+def _require_current(certificate: x509.Certificate, now: datetime) -> None:
+    if now < certificate.not_valid_before_utc:
+        raise NotYetValid(
+            f"a certificate of the chain is valid from {certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    if now > certificate.not_valid_after_utc:
+        raise Expired(
+            f"a certificate of the chain was valid until {certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+        )
+
+
+def _require_algorithms(certificate: x509.Certificate) -> None:
+    """Demand a key on P-256, P-384 or P-521 and an ECDSA signature with SHA-256, SHA-384 or SHA-512."""
+    if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
+        raise UntrustedIssuer("expected certificates with EC keys")
+    try:
+        key = certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise MalformedInput("the certificate holds no key that can be read") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _CURVES:
+        raise UntrustedIssuer("expected certificates with keys on P-256, P-384 or P-521")
+    if certificate.signature_algorithm_oid not in _SIGNATURES:
+        raise UntrustedIssuer("expected certificates signed with ECDSA and SHA-256, SHA-384 or SHA-512")
+
+
+def _require_not_revoked(chain: TrustedChain, crls: Crls, now: datetime) -> None:
+    """Check each certificate against its issuer's lists. A pinned signer has none: whoever pinned it takes it back."""
+    if not chain.anchor.pinned:
+        for certificate, issuer in pairwise((*chain.certificates, chain.anchor.certificate)):
+            crls.require_not_revoked(certificate, issuer, now=now)
+
+
+def _key_identifiers(certificates: Sequence[x509.Certificate]) -> frozenset[bytes]:
+    found = (_extension(certificate, x509.AuthorityKeyIdentifier) for certificate in certificates)
+    return frozenset(extension.key_identifier for extension in found if extension and extension.key_identifier)
+
+
+def _country(certificate: x509.Certificate) -> list[str]:
+    return [
+        str(attribute.value).upper() for attribute in certificate.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)
+    ]
+
+
+def _alternative_names(
+    certificate: x509.Certificate, kind: type[x509.DNSName | x509.UniformResourceIdentifier]
+) -> list[str]:
+    names = _extension(certificate, x509.SubjectAlternativeName)
+    return names.get_values_for_type(kind) if names else []
+
+
+def _extension(certificate: x509.Certificate, kind: type[T]) -> T | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+    except ValueError as error:
+        raise MalformedInput("the certificate has extensions that cannot be read") from error
