@@ -90,7 +90,9 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         raise MalformedInput("not JSON") from None
 
 
-def json_object(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_JSON_DEPTH) -> dict[str, Any]:
+def json_object(
+    data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_JSON_DEPTH
+) -> dict[str, Any]:
     """Parse JSON strictly and demand an object.
 
     Raises:

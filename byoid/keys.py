@@ -103,6 +103,18 @@ class PublicKey:
         except (ValueError, TypeError, KeyError) as error:
             raise MalformedInput(f"the JWK is not a usable public key: {type(error).__name__}") from error
 
+    @classmethod
+    def from_coordinates(cls, curve: str, x: bytes, y: bytes = b"") -> Self:
+        """Load raw coordinates, as COSE has them: `x` and `y` on `P-256`, `P-384` or `P-521`, only `x` on `Ed25519`.
+
+        Raises:
+            MalformedInput: coordinates of the wrong length, or no point on the curve.
+        """
+        try:
+            return cls(_load_point(curve, x, y))
+        except (ValueError, KeyError):
+            raise MalformedInput(f"the coordinates are no public key on {curve}") from None
+
     @cached_property
     def algorithms(self) -> frozenset[str]:
         """The JOSE signature algorithms that fit this key."""
@@ -140,7 +152,9 @@ class PublicKey:
             BadSignature: it does not verify, has the wrong length, or the algorithm does not fit this key.
         """
         if algorithm not in self.algorithms:
-            raise BadSignature(f"algorithm {algorithm} does not fit this key, which takes {', '.join(sorted(self.algorithms))}")
+            raise BadSignature(
+                f"algorithm {algorithm} does not fit this key, which takes {', '.join(sorted(self.algorithms))}"
+            )
         native = self.native
         try:
             if isinstance(native, ec.EllipticCurvePublicKey):
@@ -207,7 +221,9 @@ class PrivateKey:
                 key = cls(ec.derive_private_key(int.from_bytes(secret, "big"), _CURVES[jwk["crv"]].native))
         except (ValueError, TypeError, KeyError) as error:
             raise MalformedInput("the JWK is not a usable private key") from error
-        if key.public != PublicKey.from_jwk({name: value for name, value in jwk.items() if name not in PRIVATE_MEMBERS}):
+        if key.public != PublicKey.from_jwk(
+            {name: value for name, value in jwk.items() if name not in PRIVATE_MEMBERS}
+        ):
             raise MalformedInput("the JWK's private and public parts do not belong together")
         return key
 
@@ -238,7 +254,9 @@ class PrivateKey:
         Raises:
             MalformedInput: the peer's key is on another curve, or is no EC key.
         """
-        if not isinstance(self.native, ec.EllipticCurvePrivateKey) or not isinstance(peer.native, ec.EllipticCurvePublicKey):
+        if not isinstance(self.native, ec.EllipticCurvePrivateKey) or not isinstance(
+            peer.native, ec.EllipticCurvePublicKey
+        ):
             raise MalformedInput("ECDH needs two EC keys")
         try:
             return self.native.exchange(ec.ECDH(), peer.native)
@@ -274,16 +292,21 @@ def _load_public(jwk: Jwk) -> NativePublicKey:
     """Load the key material of a JWK; ValueError, TypeError or KeyError when there is none."""
     match jwk["kty"]:
         case "EC":
-            curve = _CURVES[jwk["crv"]]
-            x, y = b64u_decode(jwk["x"]), b64u_decode(jwk["y"])
-            if len(x) != curve.size or len(y) != curve.size:
-                raise ValueError
-            native = serialization.load_der_public_key(curve.spki_prefix + x + y)
+            return _load_point(jwk["crv"], b64u_decode(jwk["x"]), b64u_decode(jwk["y"]))
         case "OKP" if jwk["crv"] == "Ed25519":
-            native = ed25519.Ed25519PublicKey.from_public_bytes(b64u_decode(jwk["x"]))
+            return _load_point("Ed25519", b64u_decode(jwk["x"]), b"")
         case "RSA":
             n, e = (int.from_bytes(b64u_decode(jwk[member]), "big") for member in ("n", "e"))
-            native = rsa.RSAPublicNumbers(e, n).public_key()
+            return PublicKey.from_native(rsa.RSAPublicNumbers(e, n).public_key()).native
         case _:
             raise KeyError("kty")
-    return PublicKey.from_native(native).native
+
+
+def _load_point(curve_name: str, x: bytes, y: bytes) -> NativePublicKey:
+    """Load coordinates; ValueError or KeyError when they are no key on that curve."""
+    if curve_name == "Ed25519" and not y:
+        return ed25519.Ed25519PublicKey.from_public_bytes(x)
+    curve = _CURVES[curve_name]
+    if len(x) != curve.size or len(y) != curve.size:
+        raise ValueError
+    return PublicKey.from_native(serialization.load_der_public_key(curve.spki_prefix + x + y)).native

@@ -69,7 +69,7 @@ def sign_now(unsigned: Unsigned[T], key: PrivateKey) -> T:
 
 @dataclass(frozen=True)
 class SoftwareSigner:
-    """A signer whose key is in this process's memory: for tests, demos, and holder keys that a vault has just opened."""
+    """A signer whose key is in this process's memory: for tests, demos and holder keys that a vault has opened."""
 
     key: PrivateKey
     x5c: Sequence[bytes] = field(default=())
