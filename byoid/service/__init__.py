@@ -1,1 +1,1 @@
-"""TODO."""
+"""What the three services share: storage, HTTP, settings, errors, jobs, logs and limits. Not pure (extra `service`)."""

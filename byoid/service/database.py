@@ -1,0 +1,122 @@
+"""The database of one service: SQLite or PostgreSQL behind one `execute` door.
+
+    INSERT_NONCE = insert(nonces).on_conflict_do_nothing()
+    SPEND_NONCE = update(nonces).where(nonces.c.hash == bindparam("value"), ~nonces.c.used).values(used=True)
+
+    async with database.transaction() as tx:
+        spent = (await tx.execute(SPEND_NONCE, {"value": hash_})).rowcount == 1
+
+Architecture section 8. Statements are SQLAlchemy Core, constants of a `store.py`, compiled at their first use.
+One-shot values and changes of state are compare-and-set, judged by `rowcount`. Portable SQL only.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from sqlalchemy import Column, MetaData, Table, bindparam, delete, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from byoid.service.columns import Json, UtcDateTime, service_metadata
+from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction
+from byoid.service.sqlite import SqliteEngine
+from byoid.service.statements import NO_PARAMETERS, Statement, insert
+
+if TYPE_CHECKING:
+    from byoid.service.postgres import PostgresEngine
+
+__all__ = [
+    "Conflict",
+    "Connection",
+    "Database",
+    "Expiry",
+    "Json",
+    "Lost",
+    "Result",
+    "Transaction",
+    "UtcDateTime",
+    "insert",
+    "service_metadata",
+]
+
+EXPIRY_BATCH: Final = 500
+
+
+class Database:
+    """One database. Open it in the application's lifespan; close it there."""
+
+    def __init__(self, engine: "SqliteEngine | PostgresEngine") -> None:
+        self._engine = engine
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Open `sqlite:///path`, `sqlite://` (in memory, for tests) or `postgresql://…`; a `+driver` is ignored.
+
+        Raises:
+            ValueError: another kind of database.
+        """
+        parsed = make_url(url)
+        match parsed.get_backend_name():
+            case "sqlite":
+                return cls(SqliteEngine(parsed))
+            case "postgresql":
+                from byoid.service.postgres import PostgresEngine  # asyncpg is the extra [postgres]
+
+                return cls(await PostgresEngine.open(parsed))
+            case other:
+                raise ValueError(f"expected a sqlite or postgresql database, got {other}")
+
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL dialect, for tools that show or compare schemas."""
+        return self._engine.dialect
+
+    def transaction(self) -> Transaction:
+        """Return a transaction for `async with`. Its exit returns when the changes are durable."""
+        return self._engine.transaction()
+
+    def read(self) -> AbstractAsyncContextManager[Connection]:
+        """Return a reader for `async with`: no transaction, each statement sees what is committed when it runs."""
+        return self._engine.read()
+
+    async def execute(self, statement: Statement, parameters: Mapping[str, Any] = NO_PARAMETERS) -> Result:
+        """Execute one statement as a transaction of its own."""
+        return await self._engine.execute(statement, parameters)
+
+    async def fetch(self, statement: Statement, parameters: Mapping[str, Any] = NO_PARAMETERS) -> Result:
+        """Execute one statement that only reads."""
+        async with self._engine.read() as connection:
+            return await connection.execute(statement, parameters)
+
+    async def create_all(self, metadata: MetaData) -> None:
+        """Create missing tables and their indexes: for tests and in-memory databases. Production migrates."""
+        dialect = self.dialect
+        script = []
+        for table in metadata.sorted_tables:
+            script.append(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
+            indexes = sorted(table.indexes, key=lambda index: str(index.name))
+            script += [str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)) for index in indexes]
+        await self._engine.run_script(script)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.close()
+
+
+class Expiry:
+    """Deletes the rows of a table whose time has come, in batches that keep each transaction short."""
+
+    def __init__(self, table: Table, *, expires_at: Column[datetime]) -> None:
+        (key,) = table.primary_key.columns
+        due = select(key).where(expires_at <= bindparam("now", type_=UtcDateTime())).limit(EXPIRY_BATCH)
+        self._delete = delete(table).where(key.in_(due.scalar_subquery()))
+
+    async def run(self, database: Database, *, now: datetime) -> int:
+        """Delete, and return how many rows."""
+        deleted = 0
+        while count := (await database.execute(self._delete, {"now": now})).rowcount:
+            deleted += count
+        return deleted

@@ -1,0 +1,120 @@
+"""SQLAlchemy Core statements, compiled once to the driver's SQL and then run without SQLAlchemy.
+
+Performance section 6: Core costs four times the driver for every execution; compiled once, it costs next to nothing.
+Only what is portable is compiled: tables, Core constructs and `insert` of this module, never engine-specific SQL.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Delete, Insert, Select, Update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+# PostgreSQL's `insert` has `on_conflict_do_nothing` and `on_conflict_do_update`, and compiles for SQLite as well.
+__all__ = ["NO_PARAMETERS", "PreparedStatement", "Statement", "Statements", "insert"]
+
+Statement = Select[Any] | Insert | Update | Delete
+NO_PARAMETERS: Final[Mapping[str, Any]] = {}
+_MAX_STATEMENTS: Final = 2000  # statements are constants of a store; the bound only catches one built at each call
+Convert = Callable[[Any], Any]
+
+
+class PreparedStatement:
+    """A statement as the driver takes it: SQL text, the order of its parameters, and how to read its rows."""
+
+    def __init__(
+        self,
+        compiled: SQLCompiler,
+        dialect: Dialect,
+        *,
+        columns: Sequence[tuple[str, TypeEngine[Any]]],
+        lists: frozenset[str] = frozenset(),
+    ) -> None:
+        self.sql = str(compiled)
+        self.returns_rows = bool(columns)
+        # Typed as Any: mypy knows no named tuple whose fields are found at run time.
+        self._row: Any = namedtuple("Row", [name for name, _ in columns], rename=True)  # type: ignore[misc]  # as above
+        self._readers = [_impl(type_, dialect).result_processor(dialect, None) for _, type_ in columns]
+        self._reads = any(self._readers)
+        order = compiled.positiontup or []
+        binds = {key: _bind(compiled, key) for key in order}
+        self._writers = [(key, _impl(binds[key].type, dialect).bind_processor(dialect)) for key in order]
+        required = frozenset(key for key, bind in binds.items() if bind.required)
+        self.names = required | lists
+        self._constants = {key: value for key, value in compiled.params.items() if key not in required}
+
+    def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters in the driver's order and types.
+
+        Raises:
+            TypeError: a parameter is missing, or is not one of the statement's.
+        """
+        if parameters.keys() != self.names:
+            raise TypeError(f"expected the parameters {sorted(self.names)}, got {sorted(parameters)}")
+        values = {**parameters, **self._constants} if self._constants else parameters
+        return [values[key] if write is None else write(values[key]) for key, write in self._writers]
+
+    def rows(self, raw: Iterable[Any]) -> list[Any]:
+        """Return the driver's rows as named tuples of Python values."""
+        if not self._reads:
+            return list(map(self._row._make, raw))
+        readers = self._readers
+        return [
+            self._row._make([read(value) if read else value for read, value in zip(readers, row, strict=True)])
+            for row in raw
+        ]
+
+
+class Statements:
+    """The statements of one engine, each compiled at its first use and found again by identity."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._prepared: dict[Statement, PreparedStatement] = {}
+
+    def prepare(self, statement: Statement, parameters: Mapping[str, Any]) -> PreparedStatement:
+        """Return the compiled statement. The names in `parameters` decide the columns of an insert without values."""
+        prepared = self._prepared.get(statement)
+        if prepared is None:
+            compiled = _compile(statement, parameters, self._dialect)
+            lists = {
+                name: parameters.get(name) for name, bind in compiled.binds.items() if bind.expanding and bind.required
+            }
+            if lists:  # `IN` of a list of any length: its text differs from call to call
+                compiled = _compile(statement.params(lists), parameters, self._dialect)
+            prepared = PreparedStatement(compiled, self._dialect, columns=_columns(statement), lists=frozenset(lists))
+            if lists:
+                return prepared
+            if len(self._prepared) >= _MAX_STATEMENTS:
+                self._prepared.clear()
+            self._prepared[statement] = prepared
+        return prepared
+
+
+def _columns(statement: Statement) -> list[tuple[str, TypeEngine[Any]]]:
+    return [(column.key or "", column.type) for column in statement.exported_columns]
+
+
+def _compile(statement: Statement, parameters: Mapping[str, Any], dialect: Dialect) -> SQLCompiler:
+    source = statement.inline() if isinstance(statement, Insert) and not _columns(statement) else statement
+    compiled = source.compile(
+        dialect=dialect, column_keys=list(parameters), compile_kwargs={"render_postcompile": True}
+    )
+    if not isinstance(compiled, SQLCompiler):
+        raise TypeError(f"expected a Core statement, got {type(statement).__name__}")
+    if compiled.insert_prefetch or compiled.update_prefetch:
+        raise TypeError("a column has a default in Python: name its value in the statement")
+    return compiled
+
+
+def _impl(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    return type_.dialect_impl(dialect)
+
+
+def _bind(compiled: SQLCompiler, key: str) -> BindParameter[Any]:
+    """Return the parameter that `key` stands for: SQLAlchemy calls the members of a list `ids` `ids_1`, `ids_2`."""
+    return compiled.binds[key if key in compiled.binds else key.rpartition("_")[0]]
