@@ -1,30 +1,41 @@
-"""The one door to CBOR and COSE: strict decoding, COSE_Sign1, COSE_Mac0 and COSE_Key.
+"""The one door to COSE: COSE_Sign1, COSE_Mac0 and COSE_Key.
 
-Spec: RFC 8949 (CBOR), RFC 9052 and 9053 (COSE), RFC 9360 (x5chain), RFC 9864 (`ESP256` and its like). Algorithms have
-their JOSE names everywhere in byoid; only this module knows their numbers.
+Spec: RFC 9052 and 9053 (COSE), RFC 9360 (x5chain), RFC 9864 (`ESP256` and its like). Algorithms have their JOSE names
+everywhere in byoid; only this module knows their numbers.
 """
 
 import hmac
-import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any, Final
 
-import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from byoid.cbor import (
+    MAX_CBOR_BYTES,
+)
+from byoid.cbor import EncodedCbor as EncodedCbor
+from byoid.cbor import (
+    cbor_dumps as cbor_dumps,
+)
+from byoid.cbor import (
+    cbor_head as cbor_head,
+)
+from byoid.cbor import (
+    cbor_loads as cbor_loads,
+)
+from byoid.cbor import (
+    encode_bytes as encode_bytes,
+)
+from byoid.cbor import encode_tag24 as encode_tag24
 from byoid.errors import BadSignature, MalformedInput, WrongType
 from byoid.keys import PublicKey
 
-MAX_CBOR_BYTES: Final = 1 << 20
-MAX_CBOR_DEPTH: Final = 16
 MAX_CERTIFICATES: Final = 8
 
 ALGORITHM, CRITICAL, CONTENT_TYPE, KEY_ID, TYPE, X5CHAIN = 1, 2, 3, 4, 16, 33  # header parameters
 _TAG_MAC0, _TAG_SIGN1, _TAG_CWT = b"\xd1", b"\xd2", b"\xd8\x3d"
-_ENCODED_CBOR, _FULL_DATE = 24, 1004
 
 _NUMBER_OF: Final = {"ES256": -7, "ES384": -35, "ES512": -36, "EdDSA": -8, "Ed25519": -8, "PS256": -37}
 # The second number of each pair is the fully specified one of RFC 9864: the same algorithm for the keys that fit.
@@ -34,114 +45,6 @@ _NAME_OF: Final = {
 }  # fmt: skip
 _HMAC_256: Final = 5
 _COSE_CURVES: Final = {1: "P-256", 2: "P-384", 3: "P-521"}
-
-
-# ------------------------------------------------------------------------------------------------------------- CBOR
-
-
-@dataclass(frozen=True)
-class EncodedCbor:
-    """CBOR inside a byte string, tag 24: it is hashed and signed as bytes, so the bytes are what is kept."""
-
-    raw: bytes
-
-    @cached_property
-    def value(self) -> Any:
-        """The decoded value; MalformedInput if there is none."""
-        return cbor_loads(self.raw)
-
-    @cached_property
-    def encoded(self) -> bytes:
-        """The bytes with their tag and length in front: what digests and signatures are computed over."""
-        return encode_tag24(self.raw)
-
-
-def cbor_head(major: int, argument: int) -> bytes:
-    """Encode the head of a data item in its shortest form (RFC 8949 section 3)."""
-    if argument < 24:  # noqa: PLR2004
-        return bytes((major << 5 | argument,))
-    size = next(size for size in (1, 2, 4, 8) if argument < 1 << 8 * size)
-    return bytes((major << 5 | 23 + size.bit_length(),)) + argument.to_bytes(size, "big")
-
-
-def encode_bytes(raw: bytes) -> bytes:
-    """Encode a byte string."""
-    return cbor_head(2, len(raw)) + raw
-
-
-def encode_tag24(raw: bytes) -> bytes:
-    """Wrap encoded CBOR as `#6.24(bstr .cbor …)`."""
-    return b"\xd8\x18" + encode_bytes(raw)
-
-
-def _encode_own(encoder: Any, value: object) -> None:
-    if isinstance(value, EncodedCbor):
-        encoder.encode(cbor2.CBORTag(_ENCODED_CBOR, value.raw))
-    else:
-        raise TypeError(f"CBOR has no form for {type(value).__name__}")
-
-
-def cbor_dumps(value: Any) -> bytes:
-    """Encode deterministically: shortest forms, map keys sorted by length, then bytes (RFC 8949 section 4.2.3).
-
-    EncodedCbor becomes tag 24, an aware datetime tag 0, a date tag 1004 (RFC 8943).
-    """
-    return cbor2.dumps(
-        value, canonical=True, default=_encode_own, encoders={date: _encode_full_date, datetime: _encode_tdate}
-    )
-
-
-def _encode_full_date(encoder: Any, value: date) -> None:
-    encoder.encode(cbor2.CBORTag(_FULL_DATE, value.isoformat()))
-
-
-def _encode_tdate(encoder: Any, value: datetime) -> None:
-    if value.tzinfo is None:
-        raise ValueError("expected an aware datetime")
-    # ISO 18013-5 9.1.2.4 (tdate): no fraction of a second, UTC as Z.
-    encoder.encode(cbor2.CBORTag(0, value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
-
-
-def cbor_loads(data: bytes, *, max_bytes: int = MAX_CBOR_BYTES) -> Any:
-    """Decode strictly: one item, no duplicate keys, no indefinite lengths, bounded depth, only tags that byoid uses.
-
-    Tag 0 becomes an aware datetime, tag 1004 a date, tag 24 an EncodedCbor; every other tag is refused.
-
-    Raises:
-        MalformedInput: anything else.
-    """
-    if len(data) > max_bytes:
-        raise MalformedInput(f"CBOR of {len(data)} bytes, at most {max_bytes} are accepted")
-    stream = io.BytesIO(data)
-    decoder = cbor2.CBORDecoder(
-        stream, max_depth=MAX_CBOR_DEPTH, allow_indefinite=False, allow_duplicate_keys=False,
-        tag_hook=_refuse_tag, semantic_decoders=_TAGS,
-    )  # fmt: skip
-    try:
-        value = decoder.decode()
-    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise MalformedInput("not CBOR that byoid accepts") from error
-    if stream.tell() != len(data):
-        raise MalformedInput(f"{len(data) - stream.tell()} bytes follow the CBOR item")
-    return value
-
-
-def _encoded_cbor(value: object, _immutable: bool) -> EncodedCbor:
-    if not isinstance(value, bytes):
-        raise ValueError("tag 24 holds a byte string")
-    return EncodedCbor(value)
-
-
-def _refuse_tag(_value: object, _immutable: bool) -> Any:
-    raise ValueError("a tag that byoid does not use")
-
-
-# cbor2 has decoders for these, and would use them.
-_DANGEROUS_TAGS: Final = (1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 43000, 55799)
-_TAGS: Final = {_ENCODED_CBOR: _encoded_cbor, **dict.fromkeys(_DANGEROUS_TAGS, _refuse_tag)}
-
-
-# ------------------------------------------------------------------------------------------------------------- COSE
 
 
 @dataclass(frozen=True)
@@ -347,9 +250,6 @@ def _parse(data: bytes | Sequence[Any], tag: bytes, max_bytes: int) -> Sign1:
     if CRITICAL in parameters or CRITICAL in unprotected:
         raise MalformedInput("the COSE header demands an extension (crit), and byoid knows none")
     return Sign1(protected, parameters, unprotected, payload, signature)
-
-
-# --------------------------------------------------------------------------------------------------------- COSE_Key
 
 
 def cose_key_to_public_key(key: object) -> PublicKey:

@@ -8,12 +8,14 @@ import base64
 import binascii
 import hashlib
 import json
+from math import isinf
 from typing import Any, Final, NoReturn
 
 from byoid.errors import MalformedInput
 
 MAX_JSON_BYTES: Final = 1 << 20
 MAX_JSON_DEPTH: Final = 32
+MAX_INTEGER_DIGITS: Final = 40
 
 
 def b64u_encode(data: bytes) -> str:
@@ -34,6 +36,8 @@ def b64u_decode(text: str | bytes) -> bytes:
     Raises:
         MalformedInput: padding, a character outside the alphabet, an impossible length or non-canonical trailing bits.
     """
+    if not isinstance(text, str | bytes):
+        raise MalformedInput(f"expected base64url text, got {type(text).__name__}")
     try:
         raw = text.encode("ascii") if isinstance(text, str) else text
     except UnicodeEncodeError:
@@ -66,11 +70,25 @@ def _refuse_constant(name: str) -> NoReturn:
     raise MalformedInput(f"{name} is not JSON")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+def _finite(text: str) -> float:
+    if isinf(number := float(text)):
+        raise MalformedInput("a JSON number is too big")
+    return number
+
+
+def _bounded(text: str) -> int:
+    if len(text) > MAX_INTEGER_DIGITS:
+        raise MalformedInput("a JSON number is too big")
+    return int(text)
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
+)
 
 
 def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_JSON_DEPTH) -> Any:
-    """Parse JSON strictly: no duplicate names, no NaN or Infinity, bounded size and depth, valid UTF-8.
+    """Parse JSON strictly: no duplicate names, no NaN or Infinity, bounded size, depth and numbers, whole Unicode.
 
     Raises:
         MalformedInput: anything else.
@@ -79,13 +97,19 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         raise MalformedInput(f"JSON of {len(data)} bytes, at most {max_bytes} are accepted")
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
+        if text is data and not text.isascii():
+            text.encode("utf-8")
         # Brackets inside strings count too: the count is only an upper bound for the depth, and cheap. Where it is
         # passed, the exact depth decides.
         if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
             raise MalformedInput(f"JSON is nested deeper than {max_depth}")
-        return _DECODER.decode(text)
-    except UnicodeDecodeError:
-        raise MalformedInput("JSON is not UTF-8") from None
+        value = _DECODER.decode(text)
+        # Half a surrogate pair can hide behind an escape, and would fail in whatever writes it later.
+        if "\\u" in text:
+            json_dumps(value)
+        return value
+    except UnicodeError:
+        raise MalformedInput("JSON with text that is not Unicode") from None
     except (ValueError, RecursionError):
         raise MalformedInput("not JSON") from None
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final, Self, TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -25,6 +25,7 @@ NativePrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519Privat
 
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 MIN_RSA_BITS: Final = 2048
+MAX_RSA_BITS: Final = 8192  # the time that a verification takes grows with the square, and a stranger chooses the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ class PublicKey:
             if native.curve.name not in _CURVE_OF_NATIVE:
                 raise MalformedInput(f"expected a key on P-256, P-384 or P-521, got {native.curve.name}")
         elif isinstance(native, rsa.RSAPublicKey):
-            if native.key_size < MIN_RSA_BITS:
-                raise MalformedInput(f"expected an RSA key of at least {MIN_RSA_BITS} bits, got {native.key_size}")
+            if not MIN_RSA_BITS <= native.key_size <= MAX_RSA_BITS:
+                raise MalformedInput(
+                    f"expected an RSA key of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, got {native.key_size}"
+                )
         elif not isinstance(native, ed25519.Ed25519PublicKey):
             raise MalformedInput(f"expected an EC, Ed25519 or RSA public key, got {type(native).__name__}")
         return cls(native)
@@ -83,7 +86,7 @@ class PublicKey:
         """Return the certificate's subject key. Nothing about the certificate is checked here."""
         try:
             return cls.from_native(certificate.public_key())
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise MalformedInput("the certificate holds no key that can be read") from error
 
     @classmethod
@@ -199,7 +202,7 @@ class PrivateKey:
         """
         try:
             native = serialization.load_pem_private_key(pem, password)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise MalformedInput("the PEM file holds no private key that can be read with this password") from error
         if not isinstance(native, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey):
             raise MalformedInput(f"expected an EC, Ed25519 or RSA private key, got {type(native).__name__}")

@@ -1,0 +1,151 @@
+"""The one door to CBOR: strict decoding, deterministic encoding, and CBOR inside byte strings.
+
+Spec: RFC 8949 (CBOR), RFC 8943 (full-date), ISO 18013-5 section 9.1.2.4 (tdate). Sizes, depth and keys are bounded
+before or while decoding, since until a signature verifies they are an attacker's choice.
+"""
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any, Final
+
+import cbor2
+
+from byoid.errors import MalformedInput
+
+MAX_CBOR_BYTES: Final = 1 << 20
+MAX_CBOR_DEPTH: Final = 16
+
+_ENCODED_CBOR, _FULL_DATE = 24, 1004
+_BYTE_STRING, _TEXT, _ARRAY, _MAP, _TAG = 2, 3, 4, 5, 6  # major types
+# Up to here too few keys fit into one map to be worth looking at them; most credentials are smaller.
+_UNSCANNED_BYTES: Final = 4096
+_LONG_HEADS: Final = range(24, 28)  # the argument follows in 1, 2, 4 or 8 bytes
+
+
+@dataclass(frozen=True)
+class EncodedCbor:
+    """CBOR inside a byte string, tag 24: it is hashed and signed as bytes, so the bytes are what is kept."""
+
+    raw: bytes
+
+    @cached_property
+    def value(self) -> Any:
+        """The decoded value; MalformedInput if there is none."""
+        return cbor_loads(self.raw)
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The bytes with their tag and length in front: what digests and signatures are computed over."""
+        return encode_tag24(self.raw)
+
+
+def cbor_head(major: int, argument: int) -> bytes:
+    """Encode the head of a data item in its shortest form (RFC 8949 section 3)."""
+    if argument < 24:  # noqa: PLR2004
+        return bytes((major << 5 | argument,))
+    size = next(size for size in (1, 2, 4, 8) if argument < 1 << 8 * size)
+    return bytes((major << 5 | 23 + size.bit_length(),)) + argument.to_bytes(size, "big")
+
+
+def encode_bytes(raw: bytes) -> bytes:
+    """Encode a byte string."""
+    return cbor_head(_BYTE_STRING, len(raw)) + raw
+
+
+def encode_tag24(raw: bytes) -> bytes:
+    """Wrap encoded CBOR as `#6.24(bstr .cbor …)`."""
+    return b"\xd8\x18" + encode_bytes(raw)
+
+
+def _encode_own(encoder: Any, value: object) -> None:
+    if isinstance(value, EncodedCbor):
+        encoder.encode(cbor2.CBORTag(_ENCODED_CBOR, value.raw))
+    else:
+        raise TypeError(f"CBOR has no form for {type(value).__name__}")
+
+
+def cbor_dumps(value: Any) -> bytes:
+    """Encode deterministically: shortest forms, map keys sorted by length, then bytes (RFC 8949 section 4.2.3).
+
+    EncodedCbor becomes tag 24, an aware datetime tag 0, a date tag 1004 (RFC 8943).
+    """
+    return cbor2.dumps(
+        value, canonical=True, default=_encode_own, encoders={date: _encode_full_date, datetime: _encode_tdate}
+    )
+
+
+def _encode_full_date(encoder: Any, value: date) -> None:
+    encoder.encode(cbor2.CBORTag(_FULL_DATE, value.isoformat()))
+
+
+def _encode_tdate(encoder: Any, value: datetime) -> None:
+    if value.tzinfo is None:
+        raise ValueError("expected an aware datetime")
+    # ISO 18013-5 9.1.2.4 (tdate): no fraction of a second, UTC as Z.
+    encoder.encode(cbor2.CBORTag(0, value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+
+
+def cbor_loads(data: bytes, *, max_bytes: int = MAX_CBOR_BYTES) -> Any:
+    """Decode strictly: one item, no duplicate keys, no indefinite lengths, bounded depth, only tags that byoid uses.
+
+    Tag 0 becomes an aware datetime, tag 1004 a date, tag 24 an EncodedCbor; every other tag is refused.
+
+    Raises:
+        MalformedInput: anything else.
+    """
+    if len(data) > max_bytes:
+        raise MalformedInput(f"CBOR of {len(data)} bytes, at most {max_bytes} are accepted")
+    if len(data) > _UNSCANNED_BYTES:
+        _refuse_container_keys(data)
+    stream = io.BytesIO(data)
+    decoder = cbor2.CBORDecoder(
+        stream, max_depth=MAX_CBOR_DEPTH, allow_indefinite=False, allow_duplicate_keys=False,
+        tag_hook=_refuse_tag, semantic_decoders=_TAGS,
+    )  # fmt: skip
+    try:
+        value = decoder.decode()
+    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise MalformedInput("not CBOR that byoid accepts") from error
+    if stream.tell() != len(data):
+        raise MalformedInput(f"{len(data) - stream.tell()} bytes follow the CBOR item")
+    return value
+
+
+def _refuse_container_keys(data: bytes) -> None:
+    """Refuse arrays and maps as map keys, by the heads of the items alone.
+
+    Python hashes a tuple of numbers without a secret: keys made to collide turn 100 kB into seconds of decoding.
+    Whatever else is wrong is left to the decoder.
+    """
+    position, containers = 0, [(False, 1)]  # is it a map, and how many items it still lacks
+    while containers and position < len(data):
+        major, short = divmod(data[position], 32)
+        size = 1 << short - 24 if short in _LONG_HEADS else 0
+        argument = int.from_bytes(data[position + 1 : position + 1 + size], "big") if size else short
+        position += 1 + size + (argument if major in (_BYTE_STRING, _TEXT) else 0)
+        if major == _TAG:
+            continue
+        is_map, lacking = containers.pop()
+        if is_map and lacking % 2 == 0 and major in (_ARRAY, _MAP):
+            raise MalformedInput("a CBOR map has an array or a map as a key")
+        if lacking > 1:
+            containers.append((is_map, lacking - 1))
+        if major in (_ARRAY, _MAP) and argument:
+            containers.append((major == _MAP, argument * (major - 3)))
+
+
+def _encoded_cbor(value: object, _immutable: bool) -> EncodedCbor:
+    if not isinstance(value, bytes):
+        raise ValueError("tag 24 holds a byte string")
+    return EncodedCbor(value)
+
+
+def _refuse_tag(_value: object, _immutable: bool) -> Any:
+    raise ValueError("a tag that byoid does not use")
+
+
+# cbor2 has decoders for these, and would use them.
+_DANGEROUS_TAGS: Final = (1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 43000, 55799)
+_TAGS: Final = {_ENCODED_CBOR: _encoded_cbor, **dict.fromkeys(_DANGEROUS_TAGS, _refuse_tag)}
