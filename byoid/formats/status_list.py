@@ -1,15 +1,47 @@
-"""Token Status List: the state of many credentials as one compressed array of 1, 2, 4 or 8 bits each.
+"""Token Status List: the reference in a credential, the signed list as JWT or CWT, the aggregation of lists.
 
-Spec: draft-ietf-oauth-status-list 6 (the reference inside a credential).
+Spec: draft-ietf-oauth-status-list 4 (list), 5 (token), 6 (reference), 8.3 (validation), 8.4 (history), 9 (aggregation).
+Fetching the token, and finding out whose key signed it, is the caller's business: parse, trust the chain, verify.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
-from byoid.errors import MalformedInput
+from byoid.cbor import cbor_dumps, cbor_loads
+from byoid.cose import (
+    KEY_ID,
+    TYPE,
+    X5CHAIN,
+    Sign1,
+    UnsignedSign1,
+    parse_sign1,
+    prepare_sign1,
+    verify_sign1,
+    x5chain_header,
+)
+from byoid.encoding import b64u_decode, b64u_encode
+from byoid.errors import ClaimMismatch, Expired, MalformedInput, NotYetValid, StatusUnavailable, WrongType
+from byoid.formats.status_array import StatusArray
+from byoid.jose import Jws, UnsignedJws, parse_jws, prepare_jws, verify_jws, x5c_header
+from byoid.keys import PublicKey
+from byoid.message import Array, Message
 
+JWT_MEDIA_TYPE: Final = "application/statuslist+jwt"
+CWT_MEDIA_TYPE: Final = "application/statuslist+cwt"
+MEDIA_TYPES: Final = (JWT_MEDIA_TYPE, CWT_MEDIA_TYPE)
+MAX_TOKEN_BYTES: Final = 4 << 20  # a list of ten million statuses of one bit, 1 % revoked, takes 0.3 MB
 MAX_URI_LENGTH: Final = 2048
+LEEWAY: Final = timedelta(seconds=60)
+ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512"})
+
+_JWT_TYPE: Final = "statuslist+jwt"
+_SIGN1_TAG: Final = b"\xd2"
+_SUBJECT, _EXPIRES, _ISSUED, _TTL, _STATUS_LIST = 2, 4, 6, 65534, 65533  # claims of a CWT (5.2)
+_NAMES: Final = {_SUBJECT: "sub", _EXPIRES: "exp", _ISSUED: "iat", _TTL: "ttl", _STATUS_LIST: "status_list"}
+_MAX_TIME: Final = 253_402_300_799  # the end of the year 9999
+_MAX_TTL: Final = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +80,268 @@ class StatusReference:
     def to_claim(self) -> dict[str, Any]:
         """Return the value of a `status` claim, the same in JSON and CBOR."""
         return {"status_list": {"idx": self.index, "uri": self.uri}}
+
+
+@dataclass(frozen=True)
+class StatusList:
+    """A status list whose token was verified."""
+
+    uri: str
+    array: StatusArray
+    issued_at: datetime
+    expires_at: datetime | None
+    ttl: timedelta | None
+    aggregation_uri: str | None
+
+    def status_at(self, index: int) -> int:
+        """Return the status at `index`; StatusUnavailable if the place is outside the list."""
+        return self.array.status_at(index)
+
+    def fresh_until(self, fetched_at: datetime, *, minimum: timedelta, maximum: timedelta) -> datetime:
+        """Return until when this copy may be used without fetching another (5.1 `ttl`, 13.7).
+
+        `minimum` and `maximum` bound what the issuer says; `exp` bounds everything.
+        """
+        lifetime = maximum if self.ttl is None else min(max(self.ttl, minimum), maximum)
+        until = fetched_at + lifetime
+        return until if self.expires_at is None else min(until, self.expires_at)
+
+    def require_covers(self, time: datetime) -> None:
+        """Demand that the list speaks about `time`, which was asked for in the request (8.4).
+
+        Raises:
+            StatusUnavailable: `time` is not between `iat` and `exp`, or there is no `exp`: a server that knows no history
+                answered with its current list.
+        """
+        if self.expires_at is None or not self.issued_at <= time <= self.expires_at:
+            raise StatusUnavailable("the status list does not cover the time that was asked for")
+
+
+class StatusListAggregation(Message):
+    """The URIs of an issuer's status lists (9.3), published as `application/json`."""
+
+    status_lists: Array[str]
+
+
+def prepare_status_list_token(  # noqa: PLR0913  # one argument for each member of the token
+    array: StatusArray,
+    *,
+    uri: str,
+    issued_at: datetime,
+    algorithm: str,
+    expires_at: datetime | None = None,
+    ttl: timedelta | None = None,
+    x5c: Sequence[bytes] = (),
+    header: Mapping[str, Any] | None = None,
+    aggregation_uri: str | None = None,
+) -> UnsignedJws:
+    """Prepare a Status List Token in JWT form (5.1). The list is copied and compressed now.
+
+    Args:
+        array: the list.
+        uri: where the token will be served: its `sub`, and the `uri` in every credential that refers to it.
+        issued_at: now.
+        algorithm: of the key that will sign.
+        expires_at: when the list is no longer true, recommended.
+        ttl: how long a copy may be cached, recommended; whole seconds.
+        x5c: the signer's chain as DER, without the anchor (HAIP).
+        header: what names the key without a chain: `kid`, or `jwk` for relying parties that pinned it.
+        aggregation_uri: where the issuer lists all its lists.
+    """
+    status_list = {"bits": array.bits, "lst": b64u_encode(array.compress()), "aggregation_uri": aggregation_uri}
+    claims = _claims(uri, issued_at, expires_at, ttl) | {_STATUS_LIST: _without_none(status_list)}
+    chain = {"x5c": x5c_header(x5c)} if x5c else {}
+    named = {_NAMES[label]: value for label, value in claims.items()}
+    return prepare_jws(named, algorithm=algorithm, typ=_JWT_TYPE, header={**(header or {}), **chain})
+
+
+def prepare_status_list_cwt(  # noqa: PLR0913  # one argument for each member of the token
+    array: StatusArray,
+    *,
+    uri: str,
+    issued_at: datetime,
+    algorithm: str,
+    expires_at: datetime | None = None,
+    ttl: timedelta | None = None,
+    x5chain: Sequence[bytes] = (),
+    key_id: bytes | None = None,
+    aggregation_uri: str | None = None,
+) -> UnsignedSign1:
+    """Prepare a Status List Token in CWT form (5.2): tagged COSE_Sign1. Arguments as for the JWT form."""
+    status_list = {"bits": array.bits, "lst": array.compress(), "aggregation_uri": aggregation_uri}
+    claims = _claims(uri, issued_at, expires_at, ttl) | {_STATUS_LIST: _without_none(status_list)}
+    unprotected = _without_none({KEY_ID: key_id, X5CHAIN: x5chain_header(x5chain) if x5chain else None})
+    return prepare_sign1(
+        cbor_dumps(claims), algorithm=algorithm, protected={TYPE: CWT_MEDIA_TYPE}, unprotected=unprotected, tagged=True
+    )
+
+
+@dataclass(frozen=True)
+class StatusListToken:
+    """A Status List Token in its parts. Nothing in it is believed yet."""
+
+    parts: Jws | Sign1
+
+    @property
+    def media_type(self) -> str:
+        """The form that it has, which must be the content type of the response (8.2)."""
+        return JWT_MEDIA_TYPE if isinstance(self.parts, Jws) else CWT_MEDIA_TYPE
+
+    @property
+    def x5c(self) -> tuple[bytes, ...]:
+        """The signer's chain as DER, empty without one."""
+        return self.parts.x5c if isinstance(self.parts, Jws) else self.parts.x5chain
+
+    @property
+    def jwk(self) -> object:
+        """The key in the header of a JWT; it proves nothing unless it is pinned."""
+        return self.parts.header.get("jwk") if isinstance(self.parts, Jws) else None
+
+
+def parse_status_list_token(token: str | bytes) -> StatusListToken:
+    """Take a token apart: a tagged COSE_Sign1, else a JWT. Shape only: nothing is verified.
+
+    Raises:
+        MalformedInput: too big, or neither.
+    """
+    if isinstance(token, bytes) and token[:1] == _SIGN1_TAG:
+        return StatusListToken(parse_sign1(token, max_bytes=MAX_TOKEN_BYTES))
+    try:
+        text = token if isinstance(token, str) else token.decode("ascii")
+    except UnicodeDecodeError:
+        raise MalformedInput("expected a status list token: a JWT, or a COSE_Sign1 with its tag") from None
+    return StatusListToken(parse_jws(text, max_bytes=MAX_TOKEN_BYTES))
+
+
+def verify_status_list_token(
+    token: StatusListToken | str | bytes,
+    *,
+    uri: str,
+    key: PublicKey,
+    now: datetime,
+    leeway: timedelta = LEEWAY,
+    max_age: timedelta | None = None,
+    algorithms: Collection[str] = ALGORITHMS,
+    media_types: Collection[str] = MEDIA_TYPES,
+) -> StatusList:
+    """Verify a Status List Token and return its list (8.3, steps 3 to 5).
+
+    Args:
+        token: as it was fetched, or parsed.
+        uri: the `uri` of the credential's reference.
+        key: the status issuer's key, trusted by the caller.
+        now: the time of the check.
+        leeway: how far clocks may differ.
+        max_age: how old the list may be by the caller's own policy.
+        algorithms: the signature algorithms that are acceptable.
+        media_types: the forms that are acceptable; for an SD-JWT VC the JWT form alone.
+
+    Raises:
+        MalformedInput: not a token, a required claim is missing, or a claim or the list has the wrong form.
+        WrongType: another type of token, or an algorithm or form that is not acceptable.
+        BadSignature: the signature does not verify.
+        ClaimMismatch: a list for another URI.
+        Expired: the list is expired, or older than `max_age`.
+        NotYetValid: the list comes from the future.
+    """
+    token = token if isinstance(token, StatusListToken) else parse_status_list_token(token)
+    if token.media_type not in media_types:
+        raise WrongType(f"expected a status list as {' or '.join(media_types)}, got {token.media_type}")
+    claims = _verified_claims(token.parts, key, algorithms)  # 3a: signature, type
+    status_list = claims.get("status_list")
+    if not isinstance(status_list, Mapping):  # 3b: required claims
+        raise MalformedInput("expected a status_list object in the status list token")
+    issued_at, expires_at = _required_time(claims, "iat"), _time(claims, "exp")
+    _require_subject(claims, uri)  # 4a
+    _require_current(issued_at, expires_at, now=now, leeway=leeway, max_age=max_age)  # 4b, 4c
+    return StatusList(
+        uri=uri,
+        array=_array(status_list),  # 5
+        issued_at=issued_at,
+        expires_at=expires_at,
+        ttl=_ttl(claims),  # 4d is the cache's
+        aggregation_uri=_aggregation_uri(status_list),
+    )
+
+
+def _without_none(members: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _claims(uri: str, issued_at: datetime, expires_at: datetime | None, ttl: timedelta | None) -> dict[int, Any]:
+    expires = int(expires_at.timestamp()) if expires_at is not None else None
+    seconds = int(ttl.total_seconds()) if ttl is not None else None
+    if seconds is not None and seconds <= 0:
+        raise ValueError("the ttl of a status list must be positive")
+    return _without_none({_SUBJECT: uri, _ISSUED: int(issued_at.timestamp()), _EXPIRES: expires, _TTL: seconds})
+
+
+def _verified_claims(parts: Jws | Sign1, key: PublicKey, algorithms: Collection[str]) -> Mapping[str, Any]:
+    """Return the claims by the names that they have in a JWT."""
+    if isinstance(parts, Jws):
+        return verify_jws(parts, key, algorithms=algorithms, typ=_JWT_TYPE).claims
+    if parts.protected.get(TYPE) != CWT_MEDIA_TYPE:
+        raise WrongType(f"expected a CWT of type {CWT_MEDIA_TYPE}, got another or none")
+    payload = verify_sign1(parts, key, algorithms=algorithms).payload
+    claims = cbor_loads(payload, max_bytes=MAX_TOKEN_BYTES)
+    if not isinstance(claims, Mapping):
+        raise MalformedInput(f"expected a map of claims in the CWT, got {type(claims).__name__}")
+    return {name: claims[label] for label, name in _NAMES.items() if label in claims}
+
+
+def _require_subject(claims: Mapping[str, Any], uri: str) -> None:
+    if "sub" not in claims:
+        raise MalformedInput("expected sub in the status list token")
+    if claims["sub"] != uri:
+        raise ClaimMismatch("the status list is about another URI than the one that the credential names")
+
+
+def _require_current(
+    issued_at: datetime, expires_at: datetime | None, *, now: datetime, leeway: timedelta, max_age: timedelta | None
+) -> None:
+    if issued_at > now + leeway:
+        raise NotYetValid("the status list comes from the future")
+    if expires_at is not None and expires_at <= now - leeway:
+        raise Expired("the status list is expired")
+    if max_age is not None and issued_at + max_age < now - leeway:
+        raise Expired(f"the status list is older than {max_age}")
+
+
+def _time(claims: Mapping[str, Any], name: str) -> datetime | None:
+    if name not in claims:
+        return None
+    value: Any = claims[name]
+    if type(value) not in (int, float) or not 0 <= value <= _MAX_TIME:
+        raise MalformedInput(f"expected a numeric date as {name} of the status list token")
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _required_time(claims: Mapping[str, Any], name: str) -> datetime:
+    time = _time(claims, name)
+    if time is None:
+        raise MalformedInput(f"expected {name} in the status list token")
+    return time
+
+
+def _ttl(claims: Mapping[str, Any]) -> timedelta | None:
+    if "ttl" not in claims:
+        return None
+    ttl = claims["ttl"]
+    if type(ttl) not in (int, float) or not ttl > 0:
+        raise MalformedInput("expected a positive number as ttl of the status list token")
+    return timedelta(seconds=min(ttl, _MAX_TTL.total_seconds()))
+
+
+def _array(status_list: Mapping[str, Any]) -> StatusArray:
+    bits, compressed = status_list.get("bits"), status_list.get("lst")
+    compressed = b64u_decode(compressed) if isinstance(compressed, str) else compressed
+    if type(bits) is not int or not isinstance(compressed, bytes):
+        raise MalformedInput("expected bits and lst in the status list")
+    return StatusArray.from_compressed(compressed, bits=bits)
+
+
+def _aggregation_uri(status_list: Mapping[str, Any]) -> str | None:
+    uri = status_list.get("aggregation_uri")
+    if uri is not None and not isinstance(uri, str):
+        raise MalformedInput("expected text as aggregation_uri of the status list")
+    return uri
