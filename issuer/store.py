@@ -1,0 +1,295 @@
+"""Every statement that the issuer runs while a wallet waits. Changes of state are compare-and-set, judged by rowcount.
+
+Statements are constants, so that they are compiled once. What an agency's back office asks is in `agency_store.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Table, bindparam, select, update
+
+from byoid.service.database import Connection, Database, Expiry, Transaction, insert
+from issuer.tables import (
+    Authorization,
+    AuthorizationState,
+    Batch,
+    Deferred,
+    DeferredState,
+    Grant,
+    Issuance,
+    IssuerTable,
+    Offer,
+    OfferState,
+    Spent,
+    StatusList,
+)
+
+
+def _table(model: type[IssuerTable]) -> Table:
+    table: Table = model.__table__  # type: ignore[attr-defined]  # SQLModel's stubs don't know it
+    return table
+
+
+offers, authorizations, grants, spent = _table(Offer), _table(Authorization), _table(Grant), _table(Spent)
+status_lists, issuances, batches, deferreds = _table(StatusList), _table(Issuance), _table(Batch), _table(Deferred)
+
+_NOW: Final = bindparam("now", type_=offers.c.expires_at.type)
+
+# --- offers ---
+_INSERT_OFFER = insert(offers)
+_OFFER = select(offers).where(offers.c.id_hash == bindparam("id_hash"), offers.c.expires_at > _NOW)
+_REDEEM_OFFER = (
+    update(offers)
+    .where(offers.c.id_hash == bindparam("key"), offers.c.state == OfferState.OFFERED, offers.c.expires_at > _NOW)
+    .values(state=OfferState.REDEEMED)
+)
+_COUNT_TX_FAILURE = (
+    update(offers)
+    .where(offers.c.id_hash == bindparam("key"), offers.c.state == OfferState.OFFERED)
+    .values(tx_failures=offers.c.tx_failures + 1)
+    .returning(offers.c.tx_failures)
+)
+_SET_OFFER_STATE = (
+    update(offers)
+    .where(offers.c.id_hash == bindparam("key"), offers.c.state == OfferState.OFFERED)
+    .values(state=bindparam("new_state"))
+)
+
+# --- authorization requests and codes ---
+_INSERT_AUTHORIZATION = insert(authorizations)
+_AUTHORIZATION = select(authorizations).where(
+    authorizations.c.request_hash == bindparam("request_hash"), authorizations.c.expires_at > _NOW
+)
+_SIGN_IN = (
+    update(authorizations)
+    .where(
+        authorizations.c.request_hash == bindparam("key"),
+        authorizations.c.state.in_((AuthorizationState.PUSHED, AuthorizationState.SIGNED_IN)),
+    )
+    .values(
+        state=AuthorizationState.SIGNED_IN,
+        person=bindparam("person_"),
+        person_hash=bindparam("person_hash_"),
+        session_hash=bindparam("session_hash_"),
+    )
+)
+_APPROVE = (
+    update(authorizations)
+    .where(
+        authorizations.c.request_hash == bindparam("key"),
+        authorizations.c.state == AuthorizationState.SIGNED_IN,
+        authorizations.c.session_hash == bindparam("session"),
+    )
+    .values(
+        state=AuthorizationState.APPROVED,
+        code_hash=bindparam("code"),
+        code_expires_at=bindparam("code_until", type_=offers.c.expires_at.type),
+    )
+)
+_DENY = (
+    update(authorizations)
+    .where(
+        authorizations.c.request_hash == bindparam("key"),
+        authorizations.c.state.in_((AuthorizationState.PUSHED, AuthorizationState.SIGNED_IN)),
+    )
+    .values(state=AuthorizationState.DENIED)
+)
+_BY_CODE = select(authorizations).where(authorizations.c.code_hash == bindparam("code"))
+_REDEEM_CODE = (
+    update(authorizations)
+    .where(
+        authorizations.c.code_hash == bindparam("code"),
+        authorizations.c.state == AuthorizationState.APPROVED,
+        authorizations.c.code_expires_at > _NOW,
+    )
+    .values(state=AuthorizationState.REDEEMED)
+)
+
+# --- grants ---
+_INSERT_GRANT = insert(grants)
+_GRANT_FOR_TOKEN = select(grants).where(
+    grants.c.token_hash == bindparam("token"), grants.c.token_expires_at > _NOW, grants.c.revoked.is_(False)
+)
+_GRANT_FOR_REFRESH = select(grants).where(
+    grants.c.refresh_hash == bindparam("refresh"), grants.c.expires_at > _NOW, grants.c.revoked.is_(False)
+)
+_ROTATE_TOKEN = (
+    update(grants)
+    .where(grants.c.refresh_hash == bindparam("refresh"), grants.c.revoked.is_(False))
+    .values(token_hash=bindparam("token"), token_expires_at=bindparam("until", type_=offers.c.expires_at.type))
+)
+_GRANT = select(grants).where(grants.c.id == bindparam("grant_id"), grants.c.revoked.is_(False))
+
+# --- values that may be used once ---
+_SPEND = insert(spent).on_conflict_do_nothing()
+
+# --- status lists ---
+_INSERT_STATUS_LIST = insert(status_lists)
+_OPEN_LISTS = select(status_lists.c.id, status_lists.c.size, status_lists.c.sealed_key).where(
+    status_lists.c.agency_id == bindparam("agency"), status_lists.c.drawn < status_lists.c.size
+)
+_DRAW = (
+    update(status_lists)
+    .where(status_lists.c.id == bindparam("key"), status_lists.c.drawn + bindparam("count") <= status_lists.c.size)
+    .values(drawn=status_lists.c.drawn + bindparam("count"))
+    .returning(status_lists.c.drawn)
+)
+
+# --- issued credentials ---
+_INSERT_ISSUANCE = insert(issuances)
+_INSERT_BATCH = insert(batches)
+_NOTIFY = (
+    update(batches)
+    .where(batches.c.notification_hash == bindparam("notification"), batches.c.grant_id == bindparam("grant"))
+    .values(event=bindparam("new_event"))
+    .returning(batches.c.id)
+)
+
+# --- deferred issuance ---
+_INSERT_DEFERRED = insert(deferreds)
+_DEFERRED = select(deferreds).where(
+    deferreds.c.transaction_hash == bindparam("transaction"),
+    deferreds.c.grant_id == bindparam("grant"),
+    deferreds.c.expires_at > _NOW,
+)
+_FINISH_DEFERRED = (
+    update(deferreds)
+    .where(deferreds.c.transaction_hash == bindparam("key"), deferreds.c.state == DeferredState.WAITING)
+    .values(state=bindparam("new_state"))
+)
+
+_EXPIRIES: Final = tuple(
+    Expiry(table, expires_at=table.c.expires_at)
+    for table in (offers, authorizations, grants, spent, batches, deferreds)
+)
+
+
+class Store:
+    """The issuer's statements, over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def transaction(self) -> Transaction:
+        """Return a transaction; see `byoid.service.connection.Transaction`."""
+        return self.database.transaction()
+
+    async def add_offer(self, row: Mapping[str, Any]) -> None:
+        """Keep a new offer."""
+        await self.database.execute(_INSERT_OFFER, row)
+
+    async def offer(self, id_hash: bytes, *, now: datetime) -> Any | None:
+        """Return an offer that has not expired, whatever its state."""
+        return (await self.database.fetch(_OFFER, {"id_hash": id_hash, "now": now})).first()
+
+    async def redeem_offer(self, tx: Connection, id_hash: bytes, *, now: datetime) -> bool:
+        """Take an offer, if it is still open."""
+        return (await tx.execute(_REDEEM_OFFER, {"key": id_hash, "now": now})).rowcount == 1
+
+    async def count_tx_failure(self, id_hash: bytes, *, limit: int) -> None:
+        """Count a wrong transaction code; at `limit` the offer is locked for good."""
+        async with self.transaction() as tx:
+            failures = (await tx.execute(_COUNT_TX_FAILURE, {"key": id_hash})).scalar()
+            if failures is not None and failures >= limit:
+                await tx.execute(_SET_OFFER_STATE, {"key": id_hash, "new_state": OfferState.LOCKED})
+
+    async def cancel_offer(self, id_hash: bytes) -> bool:
+        """Withdraw an offer that nobody has taken."""
+        parameters = {"key": id_hash, "new_state": OfferState.CANCELLED}
+        return (await self.database.execute(_SET_OFFER_STATE, parameters)).rowcount == 1
+
+    async def add_authorization(self, row: Mapping[str, Any]) -> None:
+        """Keep a pushed authorization request."""
+        await self.database.execute(_INSERT_AUTHORIZATION, row)
+
+    async def authorization(self, request_hash: bytes, *, now: datetime) -> Any | None:
+        """Return an authorization request that has not expired, whatever its state."""
+        return (await self.database.fetch(_AUTHORIZATION, {"request_hash": request_hash, "now": now})).first()
+
+    async def sign_in(self, request_hash: bytes, *, person: bytes, person_hash: bytes, session_hash: bytes) -> bool:
+        """Note who has signed in, in which browser session."""
+        parameters = {
+            "key": request_hash, "person_": person, "person_hash_": person_hash, "session_hash_": session_hash,
+        }  # fmt: skip
+        return (await self.database.execute(_SIGN_IN, parameters)).rowcount == 1
+
+    async def approve(self, request_hash: bytes, *, session_hash: bytes, code_hash: bytes, until: datetime) -> bool:
+        """Give out a code, once, in the browser session that signed in."""
+        parameters = {"key": request_hash, "session": session_hash, "code": code_hash, "code_until": until}
+        return (await self.database.execute(_APPROVE, parameters)).rowcount == 1
+
+    async def deny(self, request_hash: bytes) -> bool:
+        """End an authorization request without a code."""
+        return (await self.database.execute(_DENY, {"key": request_hash})).rowcount == 1
+
+    async def authorization_for_code(self, code_hash: bytes) -> Any | None:
+        """Return the authorization request that a code belongs to, whatever its state."""
+        return (await self.database.fetch(_BY_CODE, {"code": code_hash})).first()
+
+    async def redeem_code(self, tx: Connection, code_hash: bytes, *, now: datetime) -> bool:
+        """Take a code, if it is fresh and unused."""
+        return (await tx.execute(_REDEEM_CODE, {"code": code_hash, "now": now})).rowcount == 1
+
+    async def add_grant(self, tx: Connection, row: Mapping[str, Any]) -> None:
+        """Keep a grant with its access token."""
+        await tx.execute(_INSERT_GRANT, row)
+
+    async def grant_for_token(self, token_hash: bytes, *, now: datetime) -> Any | None:
+        """Return the grant of an access token that is still good."""
+        return (await self.database.fetch(_GRANT_FOR_TOKEN, {"token": token_hash, "now": now})).first()
+
+    async def grant_for_refresh(self, refresh_hash: bytes, *, now: datetime) -> Any | None:
+        """Return the grant of a refresh token that is still good."""
+        return (await self.database.fetch(_GRANT_FOR_REFRESH, {"refresh": refresh_hash, "now": now})).first()
+
+    async def rotate_token(self, tx: Connection, refresh_hash: bytes, *, token_hash: bytes, until: datetime) -> bool:
+        """Replace the access token of a grant; the old one stops working."""
+        parameters = {"refresh": refresh_hash, "token": token_hash, "until": until}
+        return (await tx.execute(_ROTATE_TOKEN, parameters)).rowcount == 1
+
+    async def spend(self, tx: Connection, value_hash: bytes, *, until: datetime) -> bool:
+        """Use a value that may be used once; False if it was used before."""
+        return (await tx.execute(_SPEND, {"value_hash": value_hash, "expires_at": until})).rowcount == 1
+
+    async def open_status_lists(self, agency_id: str) -> Sequence[Any]:
+        """Return the lists that have indices left: id, size and sealed key."""
+        return (await self.database.fetch(_OPEN_LISTS, {"agency": agency_id})).rows
+
+    async def add_status_list(self, row: Mapping[str, Any]) -> None:
+        """Keep a new list."""
+        await self.database.execute(_INSERT_STATUS_LIST, row)
+
+    async def draw(self, tx: Connection, list_id: str, *, count: int) -> range | None:
+        """Draw `count` places of a list, never drawn before; None if it has not so many left."""
+        drawn = (await tx.execute(_DRAW, {"key": list_id, "count": count})).scalar()
+        return None if drawn is None else range(drawn - count, drawn)
+
+    async def add_issuances(self, tx: Connection, batch: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Record the credentials of one answer. Only after this may they be delivered."""
+        await tx.execute(_INSERT_BATCH, batch)
+        await tx.execute_many(_INSERT_ISSUANCE, rows)
+
+    async def notify(self, notification_hash: bytes, *, grant_id: str, event: str) -> str | None:
+        """Note what the wallet says of a batch; the same again changes nothing. Returns the batch, if it is known."""
+        parameters = {"notification": notification_hash, "grant": grant_id, "new_event": event}
+        found: str | None = (await self.database.execute(_NOTIFY, parameters)).scalar()
+        return found
+
+    async def add_deferred(self, tx: Connection, row: Mapping[str, Any]) -> None:
+        """Keep an issuance that waits."""
+        await tx.execute(_INSERT_DEFERRED, row)
+
+    async def deferred(self, transaction_hash: bytes, *, grant_id: str, now: datetime) -> Any | None:
+        """Return a deferred issuance of this grant."""
+        parameters = {"transaction": transaction_hash, "grant": grant_id, "now": now}
+        return (await self.database.fetch(_DEFERRED, parameters)).first()
+
+    async def finish_deferred(self, tx: Connection, transaction_hash: bytes, state: DeferredState) -> bool:
+        """End a deferred issuance, once."""
+        parameters = {"key": transaction_hash, "new_state": state}
+        return (await tx.execute(_FINISH_DEFERRED, parameters)).rowcount == 1
+
+    async def expire(self, *, now: datetime) -> int:
+        """Delete what has expired, in batches. Nothing correct depends on it: expiry is checked on every read too."""
+        return sum([await expiry.run(self.database, now=now) for expiry in _EXPIRIES])
