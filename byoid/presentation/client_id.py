@@ -1,6 +1,6 @@
 """Client identifiers: what a prefix says about a verifier, and how the wallet makes sure of it.
 
-Spec: OpenID4VP 1.0 section 5.9, HAIP 1.0 section 5 (`x509_hash`), section 12 (verifier attestation). `openid_federation`
+Spec: OpenID4VP 1.0 sections 5.9 and 12 (verifier attestation), HAIP 1.0 section 5 (`x509_hash`). `openid_federation`
 and `decentralized_identifier` are refused by name; `origin` is reserved and always refused; so is any other prefix,
 unless the whole identifier is registered with the wallet.
 """
