@@ -32,20 +32,20 @@ class PreparedStatement:
         dialect: Dialect,
         *,
         columns: Sequence[tuple[str, TypeEngine[Any]]],
-        lists: frozenset[str] = frozenset(),
+        lists: Mapping[str, Any],
     ) -> None:
-        self.sql = str(compiled)
+        self.names = frozenset(key for key, bind in compiled.binds.items() if bind.required)
+        # A list of values has become as many parameters as it has members: `ids_1`, `ids_2` and so on.
+        expanded = compiled.construct_expanded_state({name: lists.get(name) for name in self.names})
+        self.sql = expanded.statement
+        order = expanded.positiontup or []
+        self._constants = {key: expanded.parameters[key] for key in order if key not in self.names}
+        self._writers = [(key, _impl(_bind(compiled, key).type, dialect).bind_processor(dialect)) for key in order]
         self.returns_rows = bool(columns)
         # Typed as Any: mypy knows no named tuple whose fields are found at run time.
         self._row: Any = namedtuple("Row", [name for name, _ in columns], rename=True)  # type: ignore[misc]  # as above
         self._readers = [_impl(type_, dialect).result_processor(dialect, None) for _, type_ in columns]
         self._reads = any(self._readers)
-        order = compiled.positiontup or []
-        binds = {key: _bind(compiled, key) for key in order}
-        self._writers = [(key, _impl(binds[key].type, dialect).bind_processor(dialect)) for key in order]
-        required = frozenset(key for key, bind in binds.items() if bind.required)
-        self.names = required | lists
-        self._constants = {key: value for key, value in compiled.params.items() if key not in required}
 
     def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the parameters in the driver's order and types.
@@ -81,13 +81,9 @@ class Statements:
         prepared = self._prepared.get(statement)
         if prepared is None:
             compiled = _compile(statement, parameters, self._dialect)
-            lists = {
-                name: parameters.get(name) for name, bind in compiled.binds.items() if bind.expanding and bind.required
-            }
+            lists = {key: parameters[key] for key, bind in compiled.binds.items() if bind.expanding and bind.required}
+            prepared = PreparedStatement(compiled, self._dialect, columns=_columns(statement), lists=lists)
             if lists:  # `IN` of a list of any length: its text differs from call to call
-                compiled = _compile(statement.params(lists), parameters, self._dialect)
-            prepared = PreparedStatement(compiled, self._dialect, columns=_columns(statement), lists=frozenset(lists))
-            if lists:
                 return prepared
             if len(self._prepared) >= _MAX_STATEMENTS:
                 self._prepared.clear()
@@ -101,9 +97,7 @@ def _columns(statement: Statement) -> list[tuple[str, TypeEngine[Any]]]:
 
 def _compile(statement: Statement, parameters: Mapping[str, Any], dialect: Dialect) -> SQLCompiler:
     source = statement.inline() if isinstance(statement, Insert) and not _columns(statement) else statement
-    compiled = source.compile(
-        dialect=dialect, column_keys=list(parameters), compile_kwargs={"render_postcompile": True}
-    )
+    compiled = source.compile(dialect=dialect, column_keys=list(parameters))
     if not isinstance(compiled, SQLCompiler):
         raise TypeError(f"expected a Core statement, got {type(statement).__name__}")
     if compiled.insert_prefetch or compiled.update_prefetch:

@@ -1,0 +1,146 @@
+"""What an operator sets: frozen settings from the environment, checked at start, every mistake named at once.
+
+`class IssuerSettings(ServiceSettings)` sets `env_prefix="ISSUER_"` and adds its fields. The profile `production`
+refuses what only a demo may have: demo secrets, http, weak keys. Values never appear in a message.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from byoid.errors import ByoidError
+
+LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+KEY_BYTES: Final = 32
+DEMO_KEY_ID: Final = "demo"  # the secrets in demo/ carry this id, so that production can refuse them
+_LEAST_DISTINCT_BYTES: Final = 12  # 32 random bytes have fewer once in 10^18 tries
+
+
+class SettingsError(ByoidError):
+    """The settings are wrong. `mistakes` has one line for each, and the message has all of them."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(["wrong settings:", *(f"  {each}" for each in mistakes)]))
+        self.mistakes = mistakes
+
+
+def is_loopback(host: str | None) -> bool:
+    """Tell whether a host name means this machine (RFC 6761, RFC 8252 7.3)."""
+    return host in LOOPBACK_HOSTS or (host or "").endswith(".localhost")
+
+
+class ServiceSettings(BaseSettings):
+    """Settings that every service has."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=None)
+
+    # First: other fields are judged by it.
+    profile: Literal["demo", "production"] = "production"
+    # http for localhost and loopback addresses, as a development machine has it; never in production.
+    allow_loopback_http: bool = False
+    # The service's own address, without a slash at its end. Never taken from a request.
+    public_url: str
+    # sqlite:///path or postgresql://user@host/name
+    database_url: str
+    # Keys that seal what is stored: "id:base64url of 32 random bytes", comma-separated, the first one is in use.
+    sealing_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
+    # Private networks that outgoing requests may reach all the same, such as that of an internal issuer.
+    allowed_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    # The largest request body that is read.
+    max_body_bytes: int = Field(default=1 << 20, ge=1024)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the environment; `overrides` win.
+
+        Raises:
+            SettingsError: with every mistake.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            prefix = cls.model_config.get("env_prefix", "")
+            raise SettingsError([_mistake(each, prefix) for each in error.errors(include_input=False)]) from None
+
+    @field_validator("sealing_keys", "allowed_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+
+    @field_validator("allow_loopback_http")
+    @classmethod
+    def _no_http_in_production(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and _is_production(info):
+            raise ValueError("production refuses http, also to this machine")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_origin(cls, value: str, info: ValidationInfo) -> str:
+        parts = urlsplit(value)
+        loopback = bool(info.data.get("allow_loopback_http")) and is_loopback(parts.hostname)
+        if not parts.hostname or parts.scheme not in {"https", "http"}:
+            raise ValueError("expected an https URL")
+        if parts.scheme == "http" and not loopback:
+            raise ValueError("expected https; http is only for this machine, with allow_loopback_http")
+        if parts.query or parts.fragment or parts.username or value.endswith("/"):
+            raise ValueError("expected a URL without user, query, fragment and slash at its end")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: str, info: ValidationInfo) -> str:
+        engine, separator, rest = value.partition("://")
+        if not separator or engine.partition("+")[0] not in {"sqlite", "postgresql"}:
+            raise ValueError("expected sqlite:///path or postgresql://user@host/name")
+        if _is_production(info) and engine.startswith("sqlite") and rest in {"", "/:memory:"}:
+            raise ValueError("production refuses a database in memory")
+        return value
+
+    @field_validator("sealing_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        keys = parse_keys(value)
+        if _is_production(info):
+            if any(key_id.startswith(DEMO_KEY_ID) for key_id in keys):
+                raise ValueError("production refuses the demo's keys")
+            if any(len(set(key)) < _LEAST_DISTINCT_BYTES for key in keys.values()):
+                raise ValueError("production refuses a key that is not random")
+        return value
+
+
+def parse_keys(secrets: tuple[SecretStr, ...]) -> Mapping[str, bytes]:
+    """Return the keys by id, in their order: `id:base64url of 32 bytes`.
+
+    Raises:
+        ValueError: not of that form, or an id comes twice.
+    """
+    keys: dict[str, bytes] = {}
+    for secret in secrets:
+        key_id, _, text = secret.get_secret_value().partition(":")
+        try:
+            key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("expected id:base64url of 32 random bytes") from None
+        if not key_id or len(key) != KEY_BYTES:
+            raise ValueError(f"expected id:base64url of {KEY_BYTES} random bytes, got {len(key)} bytes")
+        if key_id in keys:
+            raise ValueError("two keys have the same id")
+        keys[key_id] = key
+    return keys
+
+
+def _is_production(info: ValidationInfo) -> bool:
+    return info.data.get("profile") == "production"
+
+
+def _mistake(error: Mapping[str, Any], prefix: str) -> str:
+    name = prefix + ".".join(map(str, error["loc"])).upper() if error["loc"] else "settings"
+    return f"{name}: {str(error['msg']).removeprefix('Value error, ')}"
