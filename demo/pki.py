@@ -59,10 +59,9 @@ def make_pki(folder: Path, *, host: str, now: datetime) -> None:
     _leaf(folder / "document-signer", roots["agency"], agency, Purpose.MDOC)
     _leaf(folder / "status", roots["agency"], agency, Purpose.STATUS)
     _leaf(folder / "metadata", roots["agency"], agency, Purpose.ISSUER_METADATA)
-    _leaf(folder / "wallet-provider", roots["wallet-provider"],
-          SubjectName("byoid demo wallet", "Demo wallet provider", "NTRDE-WP", "DE"), Purpose.WALLET_PROVIDER)  # fmt: skip
-    _leaf(folder / "wallet-status", roots["wallet-provider"],
-          SubjectName("byoid demo wallet status", "Demo wallet provider", "NTRDE-WP", "DE"), Purpose.STATUS)  # fmt: skip
+    wallet = SubjectName("byoid demo wallet", "Demo wallet provider", "NTRDE-WP", "DE")
+    _leaf(folder / "wallet-provider", roots["wallet-provider"], wallet, Purpose.WALLET_PROVIDER)
+    _leaf(folder / "wallet-status", roots["wallet-provider"], wallet, Purpose.STATUS)
     _leaf(
         folder / "registrar",
         roots["registration"],
