@@ -1,0 +1,33 @@
+"""The deferred credential endpoint: ask again for what was promised (OpenID4VCI 1.0 9).
+
+The answer is a `CredentialResponse`. This request's `credential_response_encryption` decides how it is encrypted, not
+that of the first request.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from byoid.errors import PeerError
+from byoid.issuance.credential import CredentialResponse, CredentialResponseEncryption, verify_credential_response
+from byoid.message import Message
+
+
+class DeferredCredentialRequest(Message):
+    """Ask for the credentials of a transaction (9.1)."""
+
+    transaction_id: Annotated[str, Field(min_length=1)]
+    credential_response_encryption: CredentialResponseEncryption | None = None
+
+
+def verify_deferred_credential_response(
+    response: CredentialResponse, *, transaction_id: str, status: int, keys: int | None
+) -> CredentialResponse:
+    """Judge a deferred credential response, as the wallet (9.2).
+
+    Raises:
+        PeerError: the status does not fit, there are more credentials than keys, or the transaction is another.
+    """
+    if response.transaction_id is not None and response.transaction_id != transaction_id:
+        raise PeerError("the deferred credential response is about another transaction")
+    return verify_credential_response(response, status=status, keys=keys)
