@@ -7,21 +7,13 @@ The credential is IssuerSigned, encoded; OpenID4VCI sends it as base64url.
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from cbor2 import dumps
 
-from byoid.cose import (
-    X5CHAIN,
-    UnsignedSign1,
-    cbor_dumps,
-    cbor_head,
-    encode_tag24,
-    prepare_sign1,
-    public_key_to_cose_key,
-    x5chain_header,
-)
+from byoid.cbor import cbor_dumps, cbor_head, encode_tag24
+from byoid.cose import X5CHAIN, UnsignedSign1, prepare_sign1, public_key_to_cose_key, x5chain_header
 from byoid.formats.mdoc.mso import DIGEST_ALGORITHMS, VERSION, KeyAuthorizations, ValidityInfo
 from byoid.formats.status_list import StatusReference
 from byoid.keys import PublicKey
@@ -32,6 +24,7 @@ _DIGEST_ID: Final = b"\xa4\x68digestID"
 _RANDOM: Final = b"\x66random\x58\x20"
 _ELEMENT_IDENTIFIER: Final = b"\x71elementIdentifier"
 _ELEMENT_VALUE: Final = b"\x6celementValue"
+_TAG_24: Final = b"\xd8\x18"
 _PLAIN: Final = frozenset({str, bytes, int, bool})
 
 
@@ -132,17 +125,36 @@ def _seal(elements: Mapping[str, Any], digest_algorithm: str) -> tuple[list[byte
     digest, count = DIGEST_ALGORITHMS[digest_algorithm], len(elements)
     salts, ranks = os.urandom(SALT_BYTES * count), os.urandom(8 * count)
     order = sorted(range(count), key=lambda place: ranks[8 * place : 8 * place + 8])
-    sealed, digests = [], {}
-    for place, digest_id, (name, value) in zip(range(count), order, elements.items(), strict=True):
-        salt = salts[SALT_BYTES * place : SALT_BYTES * (place + 1)]
-        encoded = dumps(value) if type(value) in _PLAIN else cbor_dumps(value)
-        item = encode_tag24(
-            _DIGEST_ID + cbor_head(0, digest_id) + _RANDOM + salt
-            + _ELEMENT_IDENTIFIER + dumps(name) + _ELEMENT_VALUE + encoded
+    sealed = []
+    for (name, value), digest_id, start in zip(elements.items(), order, range(0, len(salts), SALT_BYTES), strict=True):
+        sealed.append(
+            _TAG_24
+            + dumps(
+                _DIGEST_ID + dumps(digest_id)
+                + _RANDOM + salts[start : start + SALT_BYTES]
+                + _ELEMENT_IDENTIFIER + dumps(name)
+                + _ELEMENT_VALUE + encode_value(value)
+            )
         )  # fmt: skip
-        sealed.append(item)
-        digests[digest_id] = digest(item)
-    return sealed, dict(sorted(digests.items()))
+    return sealed, dict(sorted(zip(order, map(digest, sealed), strict=True)))
+
+
+def encode_value(value: object) -> bytes:
+    """Encode an element's value; a date as a full-date, a datetime as a tdate."""
+    if type(value) in _PLAIN:
+        return dumps(value)
+    if isinstance(value, datetime):
+        return _tdate(value)
+    if isinstance(value, date):
+        return b"\xd9\x03\xec\x6a" + value.isoformat().encode("ascii")
+    return cbor_dumps(value)
+
+
+def _tdate(value: datetime) -> bytes:
+    """Encode a tdate: tag 0, UTC as Z, no fraction of a second (9.1.2.4)."""
+    if value.tzinfo is None:
+        raise ValueError("expected an aware datetime")
+    return b"\xc0\x74" + value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds").encode("ascii") + b"Z"
 
 
 def _device_key_info(device_key: PublicKey, key_authorizations: KeyAuthorizations | None) -> bytes:
@@ -153,14 +165,18 @@ def _device_key_info(device_key: PublicKey, key_authorizations: KeyAuthorization
 
 
 def _validity_info(validity: ValidityInfo) -> bytes:
-    dates = {"signed": validity.signed, "validFrom": validity.valid_from, "validUntil": validity.valid_until}
-    if validity.expected_update is not None:
-        dates["expectedUpdate"] = validity.expected_update
-    return cbor_dumps(dates)
+    update = validity.expected_update
+    return (
+        (b"\xa3" if update is None else b"\xa4")
+        + b"\x66signed" + _tdate(validity.signed)
+        + b"\x69validFrom" + _tdate(validity.valid_from)
+        + b"\x6avalidUntil" + _tdate(validity.valid_until)
+        + (b"" if update is None else b"\x6eexpectedUpdate" + _tdate(update))
+    )  # fmt: skip
 
 
 def _ordered(validity: ValidityInfo) -> ValidityInfo:
-    if any(date.tzinfo is None for date in (validity.signed, validity.valid_from, validity.valid_until)):
+    if any(moment.tzinfo is None for moment in (validity.signed, validity.valid_from, validity.valid_until)):
         raise ValueError("expected aware datetimes")
     if not validity.signed <= validity.valid_from < validity.valid_until:
         raise ValueError("expected signed, validFrom and validUntil in this order")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self, TypeVar
 
-from byoid.cose import EncodedCbor, cbor_loads, cose_key_to_public_key
+from byoid.cbor import EncodedCbor, cbor_loads
+from byoid.cose import cose_key_to_public_key
 from byoid.errors import HolderBindingError, MalformedInput
 from byoid.formats.status_list import StatusReference
 from byoid.keys import PublicKey
@@ -152,7 +153,7 @@ def parse_mobile_security_object(payload: bytes | None) -> MobileSecurityObject:
     if payload is None:
         raise MalformedInput("expected the IssuerAuth to hold its payload, it is detached")
     encoded = cbor_loads(payload)
-    value = encoded.value if isinstance(encoded, EncodedCbor) else None
+    value = cbor_loads(encoded.raw) if type(encoded) is EncodedCbor else None
     if not isinstance(value, dict):
         raise MalformedInput("expected the IssuerAuth's payload to be an encoded map in tag 24")
     require_version(value)

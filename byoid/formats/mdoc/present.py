@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from cbor2 import dumps
 
-from byoid.cose import UnsignedSign1, cbor_dumps, cbor_head, create_mac0, encode_tag24, prepare_sign1
+from byoid.cbor import cbor_dumps, cbor_head, encode_tag24
+from byoid.cose import UnsignedSign1, create_mac0, prepare_sign1
 from byoid.errors import ClaimMismatch
 from byoid.formats.mdoc.issue import encode_issuer_signed
 from byoid.formats.mdoc.mso import MobileSecurityObject, ValidityInfo, parse_mobile_security_object

@@ -10,7 +10,7 @@ from cbor2 import dumps
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from byoid.cose import encode_tag24
+from byoid.cbor import encode_tag24
 from byoid.encoding import sha256
 from byoid.keys import PrivateKey, PublicKey
 

@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from byoid.cose import EncodedCbor, Sign1, cbor_loads, parse_sign1
+from cbor2 import dumps
+
+from byoid.cbor import EncodedCbor, cbor_loads
+from byoid.cose import Sign1, parse_sign1
 from byoid.errors import MalformedInput
 from byoid.formats.mdoc.mso import member, require_version
 
 MIN_SALT_BYTES: Final = 16  # 9.1.2.5
 MAX_DIGEST_ID: Final = 2**31 - 1  # 9.1.2.4: smaller than 2^31
 STATUS_OK: Final = 0
+TAG_24: Final = b"\xd8\x18"
 
 
 class IssuerSignedItem(NamedTuple):
@@ -122,34 +126,36 @@ def _document(value: object) -> Document:
 def _items(value: object) -> dict[str, IssuerSignedItem]:
     if type(value) is not list or not value:
         raise MalformedInput("expected the items of a namespace as a list that is not empty")
-    items = [_item(encoded) for encoded in value]
-    found = {item.element_identifier: item for item in items}
-    if len(found) != len(items):
+    found = {item.element_identifier: item for item in map(_item, value)}
+    if len(found) != len(value):
         raise MalformedInput("an element is in a namespace twice")
-    if len({item.digest_id for item in items}) != len(items):
+    if len({item.digest_id for item in found.values()}) != len(found):
         raise MalformedInput("a digest ID is in a namespace twice")
     return found
 
 
 def _item(value: object) -> IssuerSignedItem:
-    if not isinstance(value, EncodedCbor):
+    if type(value) is not EncodedCbor:
         raise MalformedInput("expected an IssuerSignedItem encoded in tag 24")
-    item = _map(value.value, "an IssuerSignedItem")
-    digest_id = member(item, "digestID", int)
-    if not 0 <= digest_id <= MAX_DIGEST_ID:
+    match cbor_loads(value.raw):
+        case {"digestID": digest_id, "random": salt, "elementIdentifier": name, "elementValue": element_value}:
+            pass
+        case _:
+            raise MalformedInput("expected digestID, random, elementIdentifier and elementValue in an IssuerSignedItem")
+    if type(digest_id) is not int or not 0 <= digest_id <= MAX_DIGEST_ID:
         raise MalformedInput("expected a digestID from 0 to 2^31 - 1")
-    if len(member(item, "random", bytes)) < MIN_SALT_BYTES:
+    if type(salt) is not bytes or len(salt) < MIN_SALT_BYTES:
         raise MalformedInput(f"expected a random of at least {MIN_SALT_BYTES} bytes")
-    if "elementValue" not in item:
-        raise MalformedInput("expected an IssuerSignedItem with an elementValue")
-    return IssuerSignedItem(digest_id, member(item, "elementIdentifier", str), item["elementValue"], value.encoded)
+    if type(name) is not str:
+        raise MalformedInput("expected an elementIdentifier that is text")
+    return IssuerSignedItem(digest_id, name, element_value, TAG_24 + dumps(value.raw))
 
 
 def _device_signed(value: Mapping[Any, Any]) -> DeviceSigned:
     encoded = value.get("nameSpaces")
     if not isinstance(encoded, EncodedCbor):
         raise MalformedInput("expected the device's nameSpaces encoded in tag 24")
-    namespaces = _map(encoded.value, "DeviceNameSpaces")
+    namespaces = _map(cbor_loads(encoded.raw), "DeviceNameSpaces")
     for namespace, elements in namespaces.items():
         _text(namespace, "a namespace")
         if not _map(elements, "the elements of a namespace"):
@@ -157,11 +163,11 @@ def _device_signed(value: Mapping[Any, Any]) -> DeviceSigned:
         for name in elements:
             _text(name, "an element identifier")
     device_auth = member(value, "deviceAuth", dict)
-    present = {"deviceSignature", "deviceMac"}.intersection(device_auth)
-    if len(present) != 1:
+    is_mac = "deviceMac" in device_auth
+    if is_mac == ("deviceSignature" in device_auth):
         raise MalformedInput("expected either a deviceSignature or a deviceMac")
-    [kind] = present
-    return DeviceSigned(namespaces, encoded.encoded, member(device_auth, kind, list), kind == "deviceMac")
+    device_auth_of_kind = member(device_auth, "deviceMac" if is_mac else "deviceSignature", list)
+    return DeviceSigned(namespaces, TAG_24 + dumps(encoded.raw), device_auth_of_kind, is_mac)
 
 
 def _document_errors(value: list[Any]) -> dict[str, int]:
