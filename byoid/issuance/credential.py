@@ -8,10 +8,17 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
-from byoid.errors import PeerError
+from byoid.encoding import json_object
+from byoid.errors import MalformedInput, OAuthError, PeerError
 from byoid.issuance.proofs import Proofs
-from byoid.message import Message, NonEmptyArray
-from byoid.wire_errors import InvalidCredentialRequest, UnknownCredentialConfiguration, UnknownCredentialIdentifier
+from byoid.message import Message, NonEmptyArray, parse_message
+from byoid.wire_errors import (
+    InvalidCredentialRequest,
+    InvalidEncryptionParameters,
+    InvalidProof,
+    UnknownCredentialConfiguration,
+    UnknownCredentialIdentifier,
+)
 
 ISSUED: Final = 200
 DEFERRED: Final = 202
@@ -68,6 +75,35 @@ class CredentialResponse(Message):
     def status(self) -> int:
         """The HTTP status that goes with this response."""
         return ISSUED if self.credentials is not None else DEFERRED
+
+
+def parse_credential_request(data: bytes | str) -> CredentialRequest:
+    """Parse the JSON of a credential request, as the issuer.
+
+    Raises:
+        InvalidProof: the `proofs` are not of one known type (8.3.1.2).
+        InvalidEncryptionParameters: `credential_response_encryption` lacks something.
+        InvalidCredentialRequest: malformed otherwise.
+    """
+    try:
+        members = json_object(data)
+        _require_member(members, "proofs", Proofs, InvalidProof)
+        _require_member(
+            members, "credential_response_encryption", CredentialResponseEncryption, InvalidEncryptionParameters
+        )
+        return parse_message(CredentialRequest, members)
+    except MalformedInput as error:
+        raise InvalidCredentialRequest("the credential request is malformed", detail=str(error)) from error
+
+
+def _require_member(members: Mapping[str, Any], name: str, cls: type[Message], error: type[OAuthError]) -> None:
+    value = members.get(name)
+    if value is None:
+        return
+    try:
+        parse_message(cls, value if isinstance(value, Mapping) else {})
+    except MalformedInput as cause:
+        raise error(f"{name} is malformed or not supported", detail=str(cause)) from cause
 
 
 def select_configuration_id(

@@ -8,9 +8,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from byoid.errors import PeerError
+from byoid.errors import MalformedInput, PeerError
 from byoid.issuance.credential import CredentialResponse, CredentialResponseEncryption, verify_credential_response
-from byoid.message import Message
+from byoid.message import Message, parse_message
+from byoid.wire_errors import InvalidCredentialRequest
 
 
 class DeferredCredentialRequest(Message):
@@ -18,6 +19,18 @@ class DeferredCredentialRequest(Message):
 
     transaction_id: Annotated[str, Field(min_length=1)]
     credential_response_encryption: CredentialResponseEncryption | None = None
+
+
+def parse_deferred_credential_request(data: bytes | str) -> DeferredCredentialRequest:
+    """Parse the JSON of a deferred credential request, as the issuer.
+
+    Raises:
+        InvalidCredentialRequest: malformed. That the transaction is unknown is `InvalidTransactionId` (9.3).
+    """
+    try:
+        return parse_message(DeferredCredentialRequest, data)
+    except MalformedInput as error:
+        raise InvalidCredentialRequest("the deferred credential request is malformed", detail=str(error)) from error
 
 
 def verify_deferred_credential_response(

@@ -4,7 +4,7 @@ Errors at the issuer are `InvalidEncryptionParameters`, ready for the wire; erro
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final
 
 from byoid.encoding import json_dumps
 from byoid.errors import ByoidError, MalformedInput, PeerError, WrongType
@@ -17,10 +17,10 @@ from byoid.issuance.metadata import (
 )
 from byoid.jose import CONTENT_ENCRYPTION, KEY_AGREEMENT, decrypt, encrypt, parse_jwe_header
 from byoid.keys import Jwk, PrivateKey
-from byoid.message import Message, parse_message
+from byoid.message import parse_message
 from byoid.wire_errors import InvalidEncryptionParameters
 
-M = TypeVar("M", bound=Message)
+MAX_REQUEST_BYTES: Final = 1 << 20
 
 
 def select_encryption_key(support: CredentialRequestEncryption) -> Jwk:
@@ -50,20 +50,16 @@ def encrypt_request(
     return encrypt(json_dumps(request.to_wire()), select_encryption_key(support), enc=enc, compress=compress)
 
 
-def decrypt_request(
-    jwe: str, cls: type[M], *, keys: Mapping[str, PrivateKey], support: CredentialRequestEncryption
-) -> M:
-    """Open an encrypted request, as the issuer.
+def decrypt_request(jwe: str, *, keys: Mapping[str, PrivateKey], support: CredentialRequestEncryption) -> bytes:
+    """Open an encrypted request, as the issuer, and return its JSON for `parse_credential_request` and its like.
 
     Args:
         jwe: the body of the request.
-        cls: `CredentialRequest` or `DeferredCredentialRequest`.
         keys: the private keys by the `kid` of the metadata.
         support: the member of the metadata.
 
     Raises:
         InvalidEncryptionParameters: not encrypted to one of the keys in one of the ways that the metadata list.
-        MalformedInput: opened, but not such a request.
     """
     try:
         header = parse_jwe_header(jwe)
@@ -72,12 +68,12 @@ def decrypt_request(
         if key is None:
             raise WrongType("the JWE names no key of ours")
         _require_listed("zip", header.get("zip"), support.zip_values_supported)
-        plaintext = decrypt(jwe, key, enc=CONTENT_ENCRYPTION.keys() & set(support.enc_values_supported)).plaintext
+        enc = CONTENT_ENCRYPTION.keys() & set(support.enc_values_supported)
+        return decrypt(jwe, key, enc=enc, max_plaintext=MAX_REQUEST_BYTES).plaintext
     except ByoidError as error:
         raise InvalidEncryptionParameters(
             "the request is not encrypted as the metadata say", detail=str(error)
         ) from error
-    return parse_message(cls, plaintext)
 
 
 def require_encryption(

@@ -96,7 +96,7 @@ def prepare_key_proof(
 
 
 def verify_proofs(
-    proofs: Proofs,
+    proofs: Proofs | None,
     *,
     issuer: str,
     configuration: CredentialConfiguration,
@@ -115,7 +115,8 @@ def verify_proofs(
         now: the time.
 
     Raises:
-        MalformedInput: a proof lacks a claim or header, has a private key, or there are too many keys.
+        MalformedInput: proofs are missing though this credential demands them, a proof lacks a claim or header, has a
+            private key, or there are too many keys.
         WrongType: a proof type or algorithm that the configuration does not name, or another `typ`.
         BadSignature: a proof is not signed with the key that it names, or an attestation not by its certificate.
         UntrustedIssuer: an attestation is not by a trusted wallet provider.
@@ -125,6 +126,10 @@ def verify_proofs(
         Expired: too old.
         NotYetValid: it comes from the future.
     """
+    if proofs is None:
+        if configuration.proof_types_supported:  # 8.2
+            raise MalformedInput("proofs are missing, and this credential demands them")
+        return []
     name = "jwt" if proofs.jwt is not None else "attestation"
     proof_type = (configuration.proof_types_supported or {}).get(name)
     if proof_type is None:

@@ -5,7 +5,7 @@ OpenID4VCI 1.0 Appendix E, HAIP 1.0 4.4.1, EUDI TS3 1.5 (wallet instance attesta
 kept by the operation that calls.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from byoid.errors import ClaimMismatch, HolderBindingError
 from byoid.formats.status_list import StatusReference
-from byoid.jose import SIGNATURE_ALGORITHMS, UnsignedJws, prepare_jws, verify_jws, x5c_header
+from byoid.jose import SIGNATURE_ALGORITHMS, UnsignedJws, parse_jws, prepare_jws, verify_jws, x5c_header
 from byoid.keys import PublicKey
 from byoid.message import Array, Message, parse_message
 from byoid.oauth.dpop import VerifiedDpopProof
@@ -38,6 +38,9 @@ POP_TYP: Final = "oauth-client-attestation-pop+jwt"
 ATTESTATION_HEADER: Final = "OAuth-Client-Attestation"
 POP_HEADER: Final = "OAuth-Client-Attestation-PoP"
 CHALLENGE_HEADER: Final = "OAuth-Client-Attestation-Challenge"
+AUTH_METHOD: Final = "attest_jwt_client_auth"  # of the authorization server's metadata (8)
+AUTH_METHOD_DPOP: Final = "attest_jwt_client_auth_dpop"
+MAX_POP_BYTES: Final = 8 << 10
 
 
 class Confirmation(Message):
@@ -175,7 +178,7 @@ def verify_client_attestation_pop(
     attestation: VerifiedClientAttestation,
     audience: str,
     now: datetime,
-    challenges: Collection[str] | None = None,
+    challenges: Container[str] | None = None,
     max_age: timedelta = MAX_PROOF_AGE,
     algorithms: Collection[str] = SIGNATURE_ALGORITHMS,
 ) -> VerifiedClientAttestationPop:
@@ -199,7 +202,8 @@ def verify_client_attestation_pop(
         NotYetValid: it comes from the future.
         ClaimMismatch: for another server, or by another client.
     """
-    verified = verify_jws(jwt, attestation.key, algorithms=algorithms, typ=POP_TYP)  # 3: alg; 4: signature
+    jws = parse_jws(jwt, max_bytes=MAX_POP_BYTES)
+    verified = verify_jws(jws, attestation.key, algorithms=algorithms, typ=POP_TYP)  # 3: alg; 4: signature
     claims = parse_message(ClientAttestationPopClaims, verified.claims)  # 2: all required claims
     if challenges is not None and claims.challenge not in challenges:  # 5, 8
         raise UseAttestationChallenge("a current challenge is needed in the proof of possession")
@@ -211,7 +215,7 @@ def verify_client_attestation_pop(
 
 
 def require_dpop_combined(
-    attestation: VerifiedClientAttestation, *, proof: VerifiedDpopProof, challenges: Collection[str] | None = None
+    attestation: VerifiedClientAttestation, *, proof: VerifiedDpopProof, challenges: Container[str] | None = None
 ) -> None:
     """Take a DPoP proof as the proof of possession, where the request has no other (7.3).
 

@@ -4,7 +4,7 @@
 operation that calls: this module does no I/O and keeps nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
@@ -83,7 +83,7 @@ def verify_dpop_proof(
     now: datetime,
     access_token: str | None = None,
     expected_jkt: str | None = None,
-    nonces: Collection[str] | None = None,
+    nonces: Container[str] | None = None,
     algorithms: Collection[str] = SIGNATURE_ALGORITHMS,
 ) -> VerifiedDpopProof:
     """Verify a DPoP proof (4.3; the caller has seen to step 1, a single header field, with `sole_header`).

@@ -21,6 +21,7 @@ _LATEST: Final = 253402300799  # the last second that datetime knows
 NumericDate: TypeAlias = Annotated[int | float, Field(ge=0, le=_LATEST, allow_inf_nan=False)]
 Audience: TypeAlias = str | Array[str]
 
+MAX_CERTIFIED_BYTES: Final = 1 << 20  # issuer metadata with images inside
 LEEWAY: Final = timedelta(seconds=60)
 MAX_PROOF_AGE: Final = timedelta(minutes=5)
 
@@ -46,7 +47,7 @@ def verify_certified_jwt(
         WrongType: another `typ`, or an algorithm that is not accepted.
         BadSignature: the signature does not verify with the leaf's key.
     """
-    jws = parse_jws(jwt)
+    jws = parse_jws(jwt, max_bytes=MAX_CERTIFIED_BYTES)
     chain = verify_chain(jws.x5c, anchors=trust.anchors, purpose=purpose, now=now, cache=trust.cache)
     return verify_jws(jws, chain.public_key, algorithms=algorithms, typ=typ), chain
 

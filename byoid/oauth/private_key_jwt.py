@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from byoid.errors import ClaimMismatch, Expired
-from byoid.jose import SIGNATURE_ALGORITHMS, UnsignedJws, prepare_jws, verify_jws
+from byoid.jose import SIGNATURE_ALGORITHMS, UnsignedJws, parse_jws, prepare_jws, verify_jws
 from byoid.keys import PublicKey
 from byoid.message import Array, Message, parse_message
 from byoid.oauth.jwt import (
@@ -27,6 +27,7 @@ from byoid.oauth.jwt import (
 
 CLIENT_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME: Final = timedelta(minutes=1)
+MAX_ASSERTION_BYTES: Final = 8 << 10
 MAX_LIFETIME: Final = timedelta(minutes=10)
 
 
@@ -81,7 +82,8 @@ def verify_client_assertion(
         Expired: its time is over, or it gives itself too much of it.
         NotYetValid: its time has not come.
     """
-    verified = verify_jws(jwt, key, algorithms=algorithms, typ=("JWT", "client-authentication+jwt", ""))  # 9
+    jws = parse_jws(jwt, max_bytes=MAX_ASSERTION_BYTES)
+    verified = verify_jws(jws, key, algorithms=algorithms, typ=("JWT", "client-authentication+jwt", ""))  # 9
     claims = parse_message(ClientAssertionClaims, verified.claims)
     if claims.iss != client_id or claims.sub != client_id:  # 1, 2
         raise ClaimMismatch("expected the client_id as iss and sub of the client assertion")

@@ -1,4 +1,4 @@
-"""The token endpoint: requests for the three grants that OpenID4VCI uses, the response, the error.
+"""The token endpoint: requests for the three grants that OpenID4VCI uses, and the response.
 
 RFC 6749 4.1.3, 5 and 6; OpenID4VCI 1.0 6; RFC 9396 6 and 7. Comparing codes is for the operations.
 """
@@ -90,14 +90,6 @@ class TokenResponse(Message):
             for detail in self.authorization_details or ()
             for identifier in detail.credential_identifiers
         }
-
-
-class ErrorResponse(Message):
-    """The JSON error of any endpoint (RFC 6749 5.2, OpenID4VCI 8.3.1.2)."""
-
-    error: _Value
-    error_description: str | None = None
-    error_uri: str | None = None
 
 
 def parse_token_request(parameters: Mapping[str, str | list[str]]) -> TokenRequest:
