@@ -6,7 +6,7 @@ Fetching the token, and finding out whose key signed it, is the caller's busines
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from byoid.cbor import cbor_dumps, cbor_loads
@@ -22,8 +22,20 @@ from byoid.cose import (
     x5chain_header,
 )
 from byoid.encoding import b64u_decode, b64u_encode
-from byoid.errors import ClaimMismatch, Expired, MalformedInput, NotYetValid, StatusUnavailable, WrongType
+from byoid.errors import MalformedInput, StatusUnavailable, WrongType
 from byoid.formats.status_array import StatusArray
+from byoid.formats.status_claims import (
+    LEEWAY,
+    NAMES,
+    STATUS_LIST,
+    list_claims,
+    optional_time,
+    require_current,
+    require_subject,
+    required_time,
+    time_to_live,
+    without_none,
+)
 from byoid.jose import Jws, UnsignedJws, parse_jws, prepare_jws, verify_jws, x5c_header
 from byoid.keys import PublicKey
 from byoid.message import Array, Message
@@ -33,15 +45,10 @@ CWT_MEDIA_TYPE: Final = "application/statuslist+cwt"
 MEDIA_TYPES: Final = (JWT_MEDIA_TYPE, CWT_MEDIA_TYPE)
 MAX_TOKEN_BYTES: Final = 4 << 20  # a list of ten million statuses of one bit, 1 % revoked, takes 0.3 MB
 MAX_URI_LENGTH: Final = 2048
-LEEWAY: Final = timedelta(seconds=60)
 ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512"})
 
 _JWT_TYPE: Final = "statuslist+jwt"
 _SIGN1_TAG: Final = b"\xd2"
-_SUBJECT, _EXPIRES, _ISSUED, _TTL, _STATUS_LIST = 2, 4, 6, 65534, 65533  # claims of a CWT (5.2)
-_NAMES: Final = {_SUBJECT: "sub", _EXPIRES: "exp", _ISSUED: "iat", _TTL: "ttl", _STATUS_LIST: "status_list"}
-_MAX_TIME: Final = 253_402_300_799  # the end of the year 9999
-_MAX_TTL: Final = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ class StatusList:
         """Demand that the list speaks about `time`, which was asked for in the request (8.4).
 
         Raises:
-            StatusUnavailable: `time` is not between `iat` and `exp`, or there is no `exp`: a server that knows no history
+            StatusUnavailable: `time` is not between `iat` and `exp`, or there is no `exp`: a server without history
                 answered with its current list.
         """
         if self.expires_at is None or not self.issued_at <= time <= self.expires_at:
@@ -149,9 +156,9 @@ def prepare_status_list_token(  # noqa: PLR0913  # one argument for each member 
         aggregation_uri: where the issuer lists all its lists.
     """
     status_list = {"bits": array.bits, "lst": b64u_encode(array.compress()), "aggregation_uri": aggregation_uri}
-    claims = _claims(uri, issued_at, expires_at, ttl) | {_STATUS_LIST: _without_none(status_list)}
+    claims = list_claims(uri, issued_at, expires_at, ttl) | {STATUS_LIST: without_none(status_list)}
     chain = {"x5c": x5c_header(x5c)} if x5c else {}
-    named = {_NAMES[label]: value for label, value in claims.items()}
+    named = {NAMES[label]: value for label, value in claims.items()}
     return prepare_jws(named, algorithm=algorithm, typ=_JWT_TYPE, header={**(header or {}), **chain})
 
 
@@ -169,8 +176,8 @@ def prepare_status_list_cwt(  # noqa: PLR0913  # one argument for each member of
 ) -> UnsignedSign1:
     """Prepare a Status List Token in CWT form (5.2): tagged COSE_Sign1. Arguments as for the JWT form."""
     status_list = {"bits": array.bits, "lst": array.compress(), "aggregation_uri": aggregation_uri}
-    claims = _claims(uri, issued_at, expires_at, ttl) | {_STATUS_LIST: _without_none(status_list)}
-    unprotected = _without_none({KEY_ID: key_id, X5CHAIN: x5chain_header(x5chain) if x5chain else None})
+    claims = list_claims(uri, issued_at, expires_at, ttl) | {STATUS_LIST: without_none(status_list)}
+    unprotected = without_none({KEY_ID: key_id, X5CHAIN: x5chain_header(x5chain) if x5chain else None})
     return prepare_sign1(
         cbor_dumps(claims), algorithm=algorithm, protected={TYPE: CWT_MEDIA_TYPE}, unprotected=unprotected, tagged=True
     )
@@ -251,29 +258,17 @@ def verify_status_list_token(
     status_list = claims.get("status_list")
     if not isinstance(status_list, Mapping):  # 3b: required claims
         raise MalformedInput("expected a status_list object in the status list token")
-    issued_at, expires_at = _required_time(claims, "iat"), _time(claims, "exp")
-    _require_subject(claims, uri)  # 4a
-    _require_current(issued_at, expires_at, now=now, leeway=leeway, max_age=max_age)  # 4b, 4c
+    issued_at, expires_at = required_time(claims, "iat"), optional_time(claims, "exp")
+    require_subject(claims, uri)  # 4a
+    require_current(issued_at, expires_at, now=now, leeway=leeway, max_age=max_age)  # 4b, 4c
     return StatusList(
         uri=uri,
         array=_array(status_list),  # 5
         issued_at=issued_at,
         expires_at=expires_at,
-        ttl=_ttl(claims),  # 4d is the cache's
+        ttl=time_to_live(claims),  # 4d is the cache's
         aggregation_uri=_aggregation_uri(status_list),
     )
-
-
-def _without_none(members: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def _claims(uri: str, issued_at: datetime, expires_at: datetime | None, ttl: timedelta | None) -> dict[int, Any]:
-    expires = int(expires_at.timestamp()) if expires_at is not None else None
-    seconds = int(ttl.total_seconds()) if ttl is not None else None
-    if seconds is not None and seconds <= 0:
-        raise ValueError("the ttl of a status list must be positive")
-    return _without_none({_SUBJECT: uri, _ISSUED: int(issued_at.timestamp()), _EXPIRES: expires, _TTL: seconds})
 
 
 def _verified_claims(parts: Jws | Sign1, key: PublicKey, algorithms: Collection[str]) -> Mapping[str, Any]:
@@ -286,50 +281,7 @@ def _verified_claims(parts: Jws | Sign1, key: PublicKey, algorithms: Collection[
     claims = cbor_loads(payload, max_bytes=MAX_TOKEN_BYTES)
     if not isinstance(claims, Mapping):
         raise MalformedInput(f"expected a map of claims in the CWT, got {type(claims).__name__}")
-    return {name: claims[label] for label, name in _NAMES.items() if label in claims}
-
-
-def _require_subject(claims: Mapping[str, Any], uri: str) -> None:
-    if "sub" not in claims:
-        raise MalformedInput("expected sub in the status list token")
-    if claims["sub"] != uri:
-        raise ClaimMismatch("the status list is about another URI than the one that the credential names")
-
-
-def _require_current(
-    issued_at: datetime, expires_at: datetime | None, *, now: datetime, leeway: timedelta, max_age: timedelta | None
-) -> None:
-    if issued_at > now + leeway:
-        raise NotYetValid("the status list comes from the future")
-    if expires_at is not None and expires_at <= now - leeway:
-        raise Expired("the status list is expired")
-    if max_age is not None and issued_at + max_age < now - leeway:
-        raise Expired(f"the status list is older than {max_age}")
-
-
-def _time(claims: Mapping[str, Any], name: str) -> datetime | None:
-    if name not in claims:
-        return None
-    value: Any = claims[name]
-    if type(value) not in (int, float) or not 0 <= value <= _MAX_TIME:
-        raise MalformedInput(f"expected a numeric date as {name} of the status list token")
-    return datetime.fromtimestamp(value, UTC)
-
-
-def _required_time(claims: Mapping[str, Any], name: str) -> datetime:
-    time = _time(claims, name)
-    if time is None:
-        raise MalformedInput(f"expected {name} in the status list token")
-    return time
-
-
-def _ttl(claims: Mapping[str, Any]) -> timedelta | None:
-    if "ttl" not in claims:
-        return None
-    ttl = claims["ttl"]
-    if type(ttl) not in (int, float) or not ttl > 0:
-        raise MalformedInput("expected a positive number as ttl of the status list token")
-    return timedelta(seconds=min(ttl, _MAX_TTL.total_seconds()))
+    return {name: claims[label] for label, name in NAMES.items() if label in claims}
 
 
 def _array(status_list: Mapping[str, Any]) -> StatusArray:

@@ -52,6 +52,11 @@ class TrustAnchor:
         """The certificate's bytes."""
         return self.certificate.public_bytes(Encoding.DER)
 
+    @cached_property
+    def public_key(self) -> PublicKey:
+        """The anchor's key, loaded once; MalformedInput for one that byoid does not use."""
+        return PublicKey.from_certificate(self.certificate)
+
 
 @dataclass(frozen=True)
 class PinnedKey:

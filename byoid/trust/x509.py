@@ -14,11 +14,10 @@ from itertools import pairwise
 from typing import Final, TypeAlias, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
-from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
+from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PublicKey
@@ -28,7 +27,6 @@ from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, profile_of
 
 MAX_CERTIFICATE_BYTES: Final = 8 << 10
 T = TypeVar("T", bound=x509.ExtensionType)
-_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 _SIGNATURES: Final = frozenset(
     {
         SignatureAlgorithmOID.ECDSA_WITH_SHA256,
@@ -133,7 +131,7 @@ def verify_chain(
     Args:
         x5c: the certificates as DER, the signer's first, each certified by the next.
         anchors: who is trusted.
-        purpose: what for; of several, the first that leads to an anchor.
+        purpose: what for; of several, in their order, the first that leads to an anchor.
         now: the time at which every certificate must be valid.
         crls: revocation lists to check, None not to check any.
         cache: chains that were verified before.
@@ -185,11 +183,12 @@ def _first_trusted(
     certificates = _parse(x5c)
     for certificate in certificates:
         _require_current(certificate, now)
-        _require_algorithms(certificate)
+    signer, *_ = [_accept_key(certificate) for certificate in certificates]
     errors = []
     for purpose in purposes:
         try:
-            return _trusted(x5c, certificates, anchors, purpose, now=now, allow_anchor=allow_anchor)
+            path, anchor = _trusted(x5c, certificates, anchors, purpose, now=now, allow_anchor=allow_anchor)
+            return _chain(path, anchor, purpose, signer)
         except UntrustedIssuer as error:
             errors.append(error)
     raise errors[0] if errors else UntrustedIssuer("no purpose was named for which the signer could be trusted")
@@ -203,15 +202,15 @@ def _trusted(
     *,
     now: datetime,
     allow_anchor: bool,
-) -> TrustedChain:
+) -> tuple[tuple[x509.Certificate, ...], TrustAnchor]:
     pin = anchors.find(x5c[0], purpose)
     if pin is not None and pin.pinned:
-        return _chain(certificates[:1], pin, purpose)
+        return certificates[:1], pin
     if anchors.find(x5c[-1], purpose) is not None:
         if not allow_anchor or len(x5c) == 1:
             raise UntrustedIssuer("expected a chain without its trust anchor")  # HAIP 6.1.1
         certificates = certificates[:-1]
-    return _chain(certificates, _build(certificates, anchors, purpose, now), purpose)
+    return certificates, _build(certificates, anchors, purpose, now)
 
 
 def _build(
@@ -240,22 +239,24 @@ def _build(
 def _accept_anchor(
     leaf: x509.Certificate, root: x509.Certificate, anchors: TrustAnchors, purpose: Purpose
 ) -> TrustAnchor:
-    _require_algorithms(root)
     anchor = anchors.find(root.public_bytes(Encoding.DER), purpose)
     if anchor is None or anchor.pinned:
         raise UntrustedIssuer(f"the chain ends in a certificate that is no trust anchor for {purpose}")
+    _require_curve(anchor.public_key)
     if purpose is Purpose.MDOC and _country(leaf) != _country(root):  # ISO/IEC 18013-5 B.1.4
         raise UntrustedIssuer("the document signer's country is not that of its issuing authority")
     return anchor
 
 
-def _chain(certificates: tuple[x509.Certificate, ...], anchor: TrustAnchor, purpose: Purpose) -> TrustedChain:
+def _chain(
+    certificates: tuple[x509.Certificate, ...], anchor: TrustAnchor, purpose: Purpose, signer: PublicKey
+) -> TrustedChain:
     periods = [(c.not_valid_before_utc, c.not_valid_after_utc) for c in (*certificates, anchor.certificate)]
     return TrustedChain(
         certificates=certificates,
         anchor=anchor,
         purpose=purpose,
-        public_key=PublicKey.from_certificate(certificates[0]),
+        public_key=signer,
         not_before=max(start for start, _ in periods),
         not_after=min(end for _, end in periods),
     )
@@ -272,18 +273,18 @@ def _require_current(certificate: x509.Certificate, now: datetime) -> None:
         )
 
 
-def _require_algorithms(certificate: x509.Certificate) -> None:
-    """Demand a key on P-256, P-384 or P-521 and an ECDSA signature with SHA-256, SHA-384 or SHA-512."""
-    if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
-        raise UntrustedIssuer("expected certificates with EC keys")
-    try:
-        key = certificate.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise MalformedInput("the certificate holds no key that can be read") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _CURVES:
-        raise UntrustedIssuer("expected certificates with keys on P-256, P-384 or P-521")
+def _accept_key(certificate: x509.Certificate) -> PublicKey:
+    """Return a certificate's key; demand P-256, P-384 or P-521, and a signature by ECDSA with SHA-2."""
     if certificate.signature_algorithm_oid not in _SIGNATURES:
         raise UntrustedIssuer("expected certificates signed with ECDSA and SHA-256, SHA-384 or SHA-512")
+    key = PublicKey.from_certificate(certificate)
+    _require_curve(key)
+    return key
+
+
+def _require_curve(key: PublicKey) -> None:
+    if not isinstance(key.native, ec.EllipticCurvePublicKey):  # a PublicKey has no other curves than these
+        raise UntrustedIssuer("expected certificates with keys on P-256, P-384 or P-521")
 
 
 def _require_not_revoked(chain: TrustedChain, crls: Crls, now: datetime) -> None:
