@@ -1,0 +1,105 @@
+"""Whose signature a verifier believes, and by which mechanism: its policy for one credential query.
+
+Spec: OpenID4VP 1.0 section 8.6 step 2.5, draft-ietf-oauth-sd-jwt-vc section 2.5 (keys by certificate or metadata),
+HAIP 1.0 section 6.1.1. The mechanism is chosen here and never by what came: a credential without `x5c` does not fall back to
+metadata, nor the other way round.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias, assert_never
+
+from cryptography import x509
+
+from byoid.errors import MalformedInput, UntrustedIssuer
+from byoid.formats.jwt_vc_issuer import JwkSet, issuer_key
+from byoid.keys import PublicKey
+from byoid.trust.anchors import Purpose, TrustAnchors
+from byoid.trust.crl import Crls
+from byoid.trust.x509 import ChainCache, TrustedChain, verify_chain
+
+
+@dataclass(frozen=True)
+class X509Trust:
+    """Believe signers whose certificate chains to an anchor for this purpose. A pinned certificate is an anchor too."""
+
+    anchors: TrustAnchors
+    purpose: Purpose | Collection[Purpose]
+    crls: Crls | None = None
+
+
+@dataclass(frozen=True)
+class MetadataTrust:
+    """Believe the issuers named here, by `iss`, with the keys of their JWT VC Issuer Metadata. SD-JWT VC only."""
+
+    issuers: Mapping[str, JwkSet]
+
+
+@dataclass(frozen=True)
+class UnsafeTrustAnyIssuer:
+    """Believe whoever signed, whatever certificate came along. For debugging: it proves nothing about the issuer."""
+
+
+IssuerTrust: TypeAlias = X509Trust | MetadataTrust | UnsafeTrustAnyIssuer
+
+
+@dataclass(frozen=True)
+class TrustedIssuer:
+    """A signer that the policy believes: its key, what to call it, and the chain if there is one."""
+
+    key: PublicKey
+    name: str
+    chain: TrustedChain | None = None
+    trusted_lists: frozenset[str] = field(default=frozenset())
+
+    @property
+    def key_identifiers(self) -> frozenset[bytes]:
+        """The authority key identifiers of the chain."""
+        return self.chain.key_identifiers if self.chain else frozenset()
+
+    @property
+    def certificate(self) -> x509.Certificate | None:
+        """The signer's certificate, if a chain vouches for it."""
+        return self.chain.leaf if self.chain else None
+
+
+def establish_issuer(
+    trust: IssuerTrust,
+    *,
+    x5c: Sequence[bytes],
+    iss: object,
+    kid: object,
+    now: datetime,
+    cache: ChainCache | None = None,
+) -> TrustedIssuer:
+    """Find the key that policy accepts for a credential, whose header and `iss` are not believed yet.
+
+    Raises:
+        UntrustedIssuer: no chain to an anchor of the purpose, or an issuer that the policy does not name.
+        MalformedInput, Expired, NotYetValid: of the certificates.
+    """
+    match trust:
+        case X509Trust():
+            if not x5c:
+                raise UntrustedIssuer("expected a certificate chain in the credential")
+            chain = verify_chain(
+                x5c, anchors=trust.anchors, purpose=trust.purpose, now=now, crls=trust.crls, cache=cache
+            )
+            return TrustedIssuer(chain.public_key, chain.subject_name, chain, frozenset({chain.anchor.source}))
+        case MetadataTrust():
+            if not isinstance(iss, str) or iss not in trust.issuers:
+                raise UntrustedIssuer("the issuer is not one whose metadata the policy names")
+            return TrustedIssuer(issuer_key(trust.issuers[iss], kid=kid if isinstance(kid, str) else None), iss)
+        case UnsafeTrustAnyIssuer():
+            return _unproven(x5c)
+        case _:  # pragma: no cover
+            assert_never(trust)
+
+
+def _unproven(x5c: Sequence[bytes]) -> TrustedIssuer:
+    try:
+        leaf = x509.load_der_x509_certificate(x5c[0])
+    except (ValueError, IndexError) as error:
+        raise MalformedInput("expected a certificate in the credential") from error
+    return TrustedIssuer(PublicKey.from_certificate(leaf), "unproven")

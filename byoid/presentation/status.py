@@ -1,0 +1,149 @@
+"""Whether the issuers still stand by what was presented: statuses of authentic presentations.
+
+Spec: OpenID4VP 1.0 section 8.6 step 2.5, draft-ietf-oauth-status-list 8.3, HAIP 1.0 section 6.1 (`x5c` in the token).
+Fetching happens between `authenticate` and `accept`, by the caller. A status that nobody can tell is never "valid".
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from byoid.errors import ByoidError, StatusUnavailable, UntrustedIssuer
+from byoid.formats.status_array import require_valid
+from byoid.formats.status_list import (
+    StatusList,
+    StatusListToken,
+    parse_status_list_token,
+    verify_status_list_token,
+)
+from byoid.keys import PublicKey
+from byoid.presentation.authentication import Authenticated, AuthenticPresentation
+from byoid.trust.anchors import Purpose, TrustAnchors
+from byoid.trust.x509 import ChainCache, verify_chain
+
+NO_ANCHORS: Final = TrustAnchors()
+Statuses: TypeAlias = Mapping[str, StatusList | StatusUnavailable]
+
+
+class StatusVerdict(StrEnum):
+    """What is known about the status of an accepted presentation."""
+
+    VALID = "valid"
+    NONE = "none"  # the credential has no status: it is good until it expires
+    UNAVAILABLE = "unavailable"  # nobody could tell, and policy accepts that
+
+
+@dataclass(frozen=True)
+class StatusPolicy:
+    """For which credential queries a missing answer is tolerated, and for which a status is demanded at all."""
+
+    accept_unavailable: frozenset[str] = frozenset()
+    require_status: frozenset[str] = frozenset()
+
+
+def verify_statuses(
+    tokens: Mapping[str, str | bytes | StatusList],
+    *,
+    authenticated: Authenticated,
+    now: datetime,
+    anchors: TrustAnchors = NO_ANCHORS,
+    cache: ChainCache | None = None,
+) -> dict[str, StatusList | StatusUnavailable]:
+    """Verify status list tokens, by the URI that they were fetched from, for the presentations that refer to them.
+
+    Args:
+        tokens: as fetched, or lists that were verified before.
+        authenticated: whose presentations say which lists count.
+        now: the time.
+        anchors: who may sign statuses (purpose STATUS), besides the issuers of the credentials under their own anchor.
+        cache: certificate chains verified before.
+
+    Returns:
+        The verified lists; for a token that is not to be trusted a `StatusUnavailable` that says why.
+    """
+    return {
+        uri: _verify(uri, tokens[uri], authenticated.presentations, anchors, now=now, cache=cache)
+        for uri in authenticated.status_uris
+        if uri in tokens
+    }
+
+
+def judge_status(
+    presentation: AuthenticPresentation, *, statuses: Statuses, now: datetime, policy: StatusPolicy
+) -> StatusVerdict:
+    """Look up a presentation's status and let policy decide where it is unknown.
+
+    Raises:
+        Revoked, Suspended: the issuer says so.
+        StatusUnavailable: nobody can tell, and policy does not accept that.
+    """
+    if presentation.status is None:
+        if presentation.query_id in policy.require_status:
+            raise StatusUnavailable("expected a credential with a status")
+        return StatusVerdict.NONE
+    try:
+        status_list = _current(statuses.get(presentation.status.uri), now)
+    except StatusUnavailable:
+        if presentation.query_id not in policy.accept_unavailable:
+            raise
+        return StatusVerdict.UNAVAILABLE
+    # A place outside the list, or a value without a meaning, is an answer of the issuer's: never tolerated.
+    require_valid(status_list.status_at(presentation.status.index))
+    return StatusVerdict.VALID
+
+
+def _current(found: StatusList | StatusUnavailable | None, now: datetime) -> StatusList:
+    if found is None:
+        raise StatusUnavailable("the status list was not fetched")
+    if isinstance(found, StatusUnavailable):
+        raise found
+    if found.expires_at is not None and found.expires_at <= now:
+        raise StatusUnavailable("the status list is expired")
+    return found
+
+
+def _verify(
+    uri: str,
+    token: str | bytes | StatusList,
+    presentations: Iterable[AuthenticPresentation],
+    anchors: TrustAnchors,
+    *,
+    now: datetime,
+    cache: ChainCache | None,
+) -> StatusList | StatusUnavailable:
+    if isinstance(token, StatusList):
+        return token
+    referring = [each for each in presentations if each.status and each.status.uri == uri]
+    try:
+        parsed = parse_status_list_token(token)
+        key = _signer(parsed, referring, anchors, now=now, cache=cache)
+        return verify_status_list_token(parsed, uri=uri, key=key, now=now)
+    except ByoidError as error:
+        unavailable = StatusUnavailable(f"the status list is not to be trusted: {error}")
+        unavailable.__cause__ = error
+        return unavailable
+
+
+def _signer(
+    token: StatusListToken,
+    referring: Iterable[AuthenticPresentation],
+    anchors: TrustAnchors,
+    *,
+    now: datetime,
+    cache: ChainCache | None,
+) -> PublicKey:
+    """Return the key of who may sign this list: a status signer, one under an issuer's own anchor, or an issuer itself.
+
+    The last is for issuers without a certificate chain, who sign their lists with the key of their credentials.
+    """
+    issuers = [each.issuer for each in referring]
+    if token.x5c:
+        own = [replace(each.chain.anchor, purposes=frozenset({Purpose.STATUS})) for each in issuers if each.chain]
+        trusted = anchors.union(TrustAnchors(own)) if own else anchors
+        return verify_chain(token.x5c, anchors=trusted, purpose=Purpose.STATUS, now=now, cache=cache).public_key
+    bare = next((each for each in issuers if each.chain is None), None)
+    if bare is None:
+        raise UntrustedIssuer("expected a certificate chain in the status list token")
+    return bare.key
