@@ -128,13 +128,16 @@ def json_object(
     return value
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))  # dear to make
+
+
 def json_dumps(value: Any) -> bytes:
     """Serialise as compact UTF-8 JSON, members in the order given.
 
     Raises:
         ValueError: NaN, infinity, or a value that JSON does not have. Our own fault, never the peer's.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def _depth(text: str) -> int:

@@ -5,15 +5,15 @@ so that their order says nothing. SHA-256 only: others are accepted, none is bet
 """
 
 import os
+from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
-from json import JSONEncoder
 from typing import Any, Final, Literal, TypeAlias
 
 from byoid.claims import ClaimPath
-from byoid.encoding import b64u_encode
+from byoid.encoding import b64u_encode, json_dumps
 from byoid.formats.sd_jwt import DEFAULT_HASH, DIGESTS, HASH_NAME, PLACEHOLDER
 
 
@@ -30,7 +30,6 @@ SALT_BYTES: Final = 18  # at least 128 bits (section 9.3); 18 bytes are 24 chara
 _SALT_CHARACTERS: Final = 24
 _SALTS_AT_ONCE: Final = 32
 _RESERVED: Final = frozenset({DIGESTS, PLACEHOLDER, HASH_NAME})
-_encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def conceal(
@@ -69,7 +68,7 @@ class _Concealment:
     disclosable: frozenset[ClaimPath] | Literal[Disclosable.ALL]
     decoys: int
     disclosures: list[str] = field(default_factory=list)
-    salts: list[str] = field(default_factory=list)
+    salts: list[bytes] = field(default_factory=list)
 
     def object(self, members: Mapping[str, Any], places: tuple[ClaimPath, ...]) -> dict[str, Any]:
         if not _RESERVED.isdisjoint(members):
@@ -80,7 +79,7 @@ class _Concealment:
             inner = () if self.disclosable is ALL else tuple([(*place, name) for place in places])
             concealed = self.value(value, inner)
             if self.hides(inner):
-                digests.append(self.disclose(f'["{self.salt()}",{_encode(name)},{_encode(concealed)}]'))
+                digests.append(self.disclose(b'["%s",%s,%s]' % (self.salt(), json_dumps(name), json_dumps(concealed))))
             else:
                 payload[name] = concealed
         if digests:
@@ -95,7 +94,7 @@ class _Concealment:
             inner = () if self.disclosable is ALL else tuple([(*p, at) for p in places for at in (None, index)])
             concealed = self.value(element, inner)
             if self.hides(inner):
-                concealed = {PLACEHOLDER: self.disclose(f'["{self.salt()}",{_encode(concealed)}]')}
+                concealed = {PLACEHOLDER: self.disclose(b'["%s",%s]' % (self.salt(), json_dumps(concealed)))}
             payload.append(concealed)
         return payload
 
@@ -107,16 +106,16 @@ class _Concealment:
     def hides(self, places: tuple[ClaimPath, ...]) -> bool:
         return self.disclosable is ALL or not self.disclosable.isdisjoint(places)
 
-    def disclose(self, text: str) -> str:
+    def disclose(self, content: bytes) -> str:
         """Keep a disclosure and return its digest."""
-        disclosure = b64u_encode(text.encode("utf-8"))
+        disclosure = b64u_encode(content)
         self.disclosures.append(disclosure)
         return b64u_encode(sha256(disclosure.encode("ascii")).digest())
 
-    def salt(self) -> str:
+    def salt(self) -> bytes:
         """Return a salt that was never used: random bytes are drawn for many at once."""
         if not self.salts:
-            text = b64u_encode(os.urandom(SALT_BYTES * _SALTS_AT_ONCE))
+            text = urlsafe_b64encode(os.urandom(SALT_BYTES * _SALTS_AT_ONCE))
             self.salts = [text[at : at + _SALT_CHARACTERS] for at in range(0, len(text), _SALT_CHARACTERS)]
         return self.salts.pop()
 

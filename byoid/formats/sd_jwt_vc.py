@@ -28,7 +28,7 @@ from byoid.formats.sd_jwt_issue import ALL, Paths, conceal
 from byoid.formats.sd_jwt_key_binding import TRANSACTION_DATA_HASHES, prepare_key_binding, verify_key_binding
 from byoid.formats.status_list import StatusReference
 from byoid.jose import SIGNATURE_ALGORITHMS, UnsignedJws, prepare_jws, x5c_header
-from byoid.keys import Jwk, PublicKey
+from byoid.keys import PRIVATE_MEMBERS, Jwk, PublicKey
 
 __all__ = [
     "ALL",
@@ -50,6 +50,7 @@ LEEWAY: Final = timedelta(seconds=60)
 # Section 2.2.2.3: these claims and everything in them stay open.
 ALWAYS_DISCLOSED: Final = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"})
 # Set by arguments of `prepare_sd_jwt_vc`, so that nobody sets them twice. `iat` may be hidden; ours stays open.
+_KEY_MEMBERS: Final = ("kty", "crv", "x", "y", "n", "e")
 _ARGUMENTS: Final = frozenset({"iss", "iat", "exp", "cnf", "vct", "status"})
 
 SdJwtVc = SdJwt
@@ -128,7 +129,7 @@ def prepare_sd_jwt_vc(  # noqa: PLR0913 (each is one claim or header parameter o
         "iat": _seconds(issued_at),
         "exp": _seconds(expires_at),
         "vct": vct,
-        "cnf": {"jwk": PublicKey.from_jwk(holder_key).jwk} if holder_key is not None else None,
+        "cnf": {"jwk": _public(holder_key)} if holder_key is not None else None,
         "status": status.to_claim() if status is not None else None,
     }
     parameters = {"kid": kid, "x5c": x5c_header(x5c) or None}
@@ -139,6 +140,13 @@ def prepare_sd_jwt_vc(  # noqa: PLR0913 (each is one claim or header parameter o
         header={name: value for name, value in parameters.items() if value is not None} | dict(header or {}),
     )
     return UnsignedSdJwtVc(jws, tuple(disclosures))
+
+
+def _public(jwk: Jwk) -> dict[str, Any]:
+    """Return a holder's key with nothing but the key; it was loaded when its proof was verified."""
+    if not PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise ValueError("expected the holder's public JWK, got a private one")
+    return {name: jwk[name] for name in _KEY_MEMBERS if name in jwk}
 
 
 def _seconds(moment: datetime | None) -> int | None:
