@@ -261,7 +261,7 @@ def cose_key_to_public_key(key: object) -> PublicKey:
     match key:
         case {-4: _}:
             raise MalformedInput("expected a public COSE_Key, got one with a private part")
-        case {1: 2, -1: curve, -2: bytes() as x, -3: bytes() as y} if curve in _COSE_CURVES:
+        case {1: 2, -1: int() as curve, -2: bytes() as x, -3: bytes() as y} if curve in _COSE_CURVES:
             return PublicKey.from_coordinates(_COSE_CURVES[curve], x, y)
         case {1: 1, -1: 6, -2: bytes() as x}:
             return PublicKey.from_coordinates("Ed25519", x)

@@ -225,6 +225,8 @@ def decrypt(
     encrypted_key, iv, ciphertext, tag = (b64u_decode(part) for part in parts[1:])
     if encrypted_key or len(iv) != _GCM_IV or len(tag) != _GCM_TAG:
         raise MalformedInput("expected a JWE with no encrypted key, an IV of 12 bytes and a tag of 16 bytes")
+    if len(ciphertext) > max_plaintext:
+        raise MalformedInput(f"a JWE with {len(ciphertext)} bytes of content, at most {max_plaintext} are accepted")
     content_key = _derive_key(header, key.exchange(PublicKey.from_jwk(header.get("epk"))))
     try:
         plaintext = AESGCM(content_key).decrypt(iv, ciphertext + tag, parts[0].encode("ascii"))
