@@ -1,8 +1,8 @@
 """The first half of judging a response: which of its presentations are authentic.
 
 Spec: OpenID4VP 1.0 section 8.6 (order and numbers of the steps), 14.1.2 (wrong nonce), B.2 (mdoc), B.3 (SD-JWT VC),
-HAIP 1.0 section 5.3.1 (one document in each DeviceResponse). A faulty presentation is discarded; the response as a whole is
-refused for a wrong shape or a wrong nonce. Nothing is fetched: status references are only handed on.
+HAIP 1.0 section 5.3.1 (one document in each DeviceResponse). A faulty presentation is discarded; the whole response
+is refused for a wrong shape or a wrong nonce. Nothing is fetched: status references are only handed on.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Whose signature a verifier believes, and by which mechanism: its policy for one credential query.
 
 Spec: OpenID4VP 1.0 section 8.6 step 2.5, draft-ietf-oauth-sd-jwt-vc section 2.5 (keys by certificate or metadata),
-HAIP 1.0 section 6.1.1. The mechanism is chosen here and never by what came: a credential without `x5c` does not fall back to
-metadata, nor the other way round.
+HAIP 1.0 section 6.1.1. The mechanism is chosen here and never by what came: a credential without `x5c` does not fall
+back to metadata, nor the other way round.
 """
 
 from collections.abc import Collection, Mapping, Sequence

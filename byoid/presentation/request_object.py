@@ -45,6 +45,7 @@ from byoid.presentation.request import (
 )
 from byoid.presentation.response import choose_encryption
 from byoid.presentation.transaction_data import RequestedTransaction, TransactionData, parse_transaction_data
+from byoid.presentation.verifier_info import VerifierRegistration, verify_verifier_info
 from byoid.trust.x509 import ChainCache
 from byoid.wire_errors import InvalidClient, InvalidRequest, InvalidScope, InvalidTransactionData, VpFormatsNotSupported
 
@@ -155,6 +156,7 @@ class AuthenticRequest:
     request: AuthorizationRequest
     client: AuthenticClient
     transactions: tuple[RequestedTransaction, ...]
+    registration: VerifierRegistration
     origin: str | None = None
 
     @property
@@ -219,9 +221,16 @@ def authenticate_request(
 
 
 def accept_request(
-    authenticated: AuthenticatedRequest, *, trust: VerifierTrust, abilities: WalletAbilities
+    authenticated: AuthenticatedRequest,
+    *,
+    trust: VerifierTrust,
+    abilities: WalletAbilities,
+    now: datetime,
+    cache: ChainCache | None = None,
 ) -> AuthenticRequest:
     """Judge what an authenticated client asks. Errors carry the code to send to it (8.5).
+
+    What is asked beyond the client's registration is no error: the wallet tells its person (`registration.beyond`).
 
     Raises:
         InvalidScope: a query by `scope`.
@@ -240,7 +249,16 @@ def accept_request(
         request = _with_response_uri(request, client)
         _require_response_uri(request, client, trust=trust, abilities=abilities)
         _require_state(request)
-    accepted = AuthenticRequest(request, client, _transactions(request, abilities), authenticated.origin)
+    registration = verify_verifier_info(
+        request.verifier_info or (),
+        query=request.query,
+        access=client.chain,
+        anchors=trust.anchors,
+        now=now,
+        cache=cache,
+    )
+    transactions = _transactions(request, abilities)
+    accepted = AuthenticRequest(request, client, transactions, registration, authenticated.origin)
     if request.encrypted:
         metadata = accepted.metadata
         choose_encryption(metadata.jwks, metadata.encrypted_response_enc_values_supported)
@@ -264,7 +282,7 @@ def verify_request(
     authenticated = authenticate_request(
         request, client_id=client_id, trust=trust, now=now, audience=audience, wallet_nonce=wallet_nonce, cache=cache
     )
-    return accept_request(authenticated, trust=trust, abilities=abilities)
+    return accept_request(authenticated, trust=trust, abilities=abilities, now=now, cache=cache)
 
 
 def _transactions(request: AuthorizationRequest, abilities: WalletAbilities) -> tuple[RequestedTransaction, ...]:
