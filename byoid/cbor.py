@@ -84,7 +84,8 @@ def _encode_tdate(encoder: Any, value: datetime) -> None:
     if value.tzinfo is None:
         raise ValueError("expected an aware datetime")
     # ISO 18013-5 9.1.2.4 (tdate): no fraction of a second, UTC as Z.
-    encoder.encode(cbor2.CBORTag(0, value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+    text = value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    encoder.encode(cbor2.CBORTag(0, f"{text}Z"))
 
 
 def cbor_loads(data: bytes, *, max_bytes: int = MAX_CBOR_BYTES) -> Any:

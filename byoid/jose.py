@@ -240,8 +240,10 @@ def _header(part: str) -> dict[str, Any]:
     if len(part) > MAX_HEADER_BYTES:
         raise MalformedInput(f"a JOSE header of {len(part)} bytes, at most {MAX_HEADER_BYTES} are accepted")
     header = json_object(b64u_decode(part), max_depth=MAX_HEADER_DEPTH)
-    if not isinstance(header.get("alg"), str) or not isinstance(header.get("typ", ""), str):
-        raise MalformedInput("expected a JOSE header whose alg and typ are text")
+    if not all(
+        isinstance(header.get(name, default), str) for name, default in (("alg", None), ("typ", ""), ("kid", ""))
+    ):
+        raise MalformedInput("expected a JOSE header whose alg, typ and kid are text")
     if "crit" in header or "b64" in header:
         raise MalformedInput("the JOSE header demands an extension (crit, b64), and byoid knows none")
     jwk = header.get("jwk")

@@ -122,6 +122,7 @@ DEFECTS = [
     ("alg RSA with PKCS#1", header_defect(alg="RS256"), WrongType),
     ("alg not on this list", header_defect(alg="ES384"), WrongType),
     ("alg in lower case", header_defect(alg="es256"), WrongType),
+    ("kid is a number", header_defect(kid=7), MalformedInput),
     ("crit with an unknown extension", header_defect(crit=["x"], x=1), MalformedInput),
     ("crit with a registered claim", header_defect(crit=["exp"], exp=1), MalformedInput),
     ("crit empty", header_defect(crit=[]), MalformedInput),
