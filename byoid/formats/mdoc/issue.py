@@ -14,6 +14,7 @@ from cbor2 import dumps
 
 from byoid.cbor import cbor_dumps, cbor_head, encode_tag24
 from byoid.cose import X5CHAIN, UnsignedSign1, prepare_sign1, public_key_to_cose_key, x5chain_header
+from byoid.formats.identifier_list import IdentifierReference
 from byoid.formats.mdoc.mso import DIGEST_ALGORITHMS, VERSION, KeyAuthorizations, ValidityInfo
 from byoid.formats.status_list import StatusReference
 from byoid.keys import PublicKey
@@ -56,7 +57,7 @@ def prepare_mdoc(  # noqa: PLR0913  # the members of the MSO, each needed, each 
     valid_from: datetime,
     valid_until: datetime,
     expected_update: datetime | None = None,
-    status: StatusReference | None = None,
+    status: StatusReference | IdentifierReference | None = None,
     key_authorizations: KeyAuthorizations | None = None,
     digest_algorithm: str = "SHA-256",
 ) -> UnsignedMdoc:
@@ -73,7 +74,7 @@ def prepare_mdoc(  # noqa: PLR0913  # the members of the MSO, each needed, each 
         valid_from: not before `signed`.
         valid_until: later than `valid_from`.
         expected_update: when the issuer expects to issue it again.
-        status: the place in a status list.
+        status: the place in a status list, or the entry of an identifier list.
         key_authorizations: what the device key may sign besides the session.
         digest_algorithm: SHA-256, SHA-384 or SHA-512.
 

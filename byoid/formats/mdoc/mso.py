@@ -14,6 +14,7 @@ from typing import Any, Final, Self, TypeVar
 from byoid.cbor import EncodedCbor, cbor_loads
 from byoid.cose import cose_key_to_public_key
 from byoid.errors import HolderBindingError, MalformedInput
+from byoid.formats.identifier_list import IdentifierReference
 from byoid.formats.status_list import StatusReference
 from byoid.keys import PublicKey
 
@@ -124,7 +125,10 @@ class KeyAuthorizations:
 
 @dataclass(frozen=True, slots=True)
 class MobileSecurityObject:
-    """What the issuer signed: digests of all elements, the device key, the document type, the validity, the status."""
+    """What the issuer signed: digests of all elements, the device key, the document type, the validity, the status.
+
+    `status` is the place in a status list, `identifier` the entry of an identifier list; usually there is one at most.
+    """
 
     digest_algorithm: str
     value_digests: Mapping[str, Mapping[int, bytes]]
@@ -132,16 +136,8 @@ class MobileSecurityObject:
     key_authorizations: KeyAuthorizations
     doctype: str
     validity: ValidityInfo
-    status: Mapping[str, Any] | None
-
-    @property
-    def status_reference(self) -> StatusReference | None:
-        """The place in a status list.
-
-        Raises:
-            MalformedInput: the `status_list` of the `status` is not usable.
-        """
-        return StatusReference.from_claim(self.status)
+    status: StatusReference | None
+    identifier: IdentifierReference | None
 
 
 def parse_mobile_security_object(payload: bytes | None) -> MobileSecurityObject:
@@ -158,6 +154,7 @@ def parse_mobile_security_object(payload: bytes | None) -> MobileSecurityObject:
         raise MalformedInput("expected the IssuerAuth's payload to be an encoded map in tag 24")
     require_version(value)
     device_key_info = member(value, "deviceKeyInfo", dict)
+    status = member(value, "status", dict) if "status" in value else None
     return MobileSecurityObject(
         digest_algorithm=_digest_algorithm(value),
         value_digests=_value_digests(member(value, "valueDigests", dict)),
@@ -165,7 +162,8 @@ def parse_mobile_security_object(payload: bytes | None) -> MobileSecurityObject:
         key_authorizations=_key_authorizations(device_key_info),
         doctype=member(value, "docType", str),
         validity=ValidityInfo.from_map(member(value, "validityInfo", dict)),
-        status=member(value, "status", dict) if "status" in value else None,
+        status=StatusReference.from_claim(status),
+        identifier=IdentifierReference.from_claim(status),
     )
 
 

@@ -106,7 +106,7 @@ class HeldMdoc:
     @property
     def status(self) -> StatusReference | None:
         """The place in a status list."""
-        return self.mso.status_reference
+        return self.mso.status
 
     def prepare_response(
         self,

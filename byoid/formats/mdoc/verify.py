@@ -22,6 +22,7 @@ from byoid.errors import (
     UntrustedIssuer,
     WrongType,
 )
+from byoid.formats.identifier_list import IdentifierReference
 from byoid.formats.mdoc.mso import (
     DIGEST_ALGORITHMS,
     MobileSecurityObject,
@@ -50,6 +51,7 @@ class VerifiedMdoc:
     device_key: PublicKey
     validity: ValidityInfo
     status: StatusReference | None
+    identifier: IdentifierReference | None
 
     @property
     def valid_until(self) -> datetime:
@@ -198,5 +200,11 @@ def _verified(
     issuer_signed: IssuerSigned, mso: MobileSecurityObject, device_namespaces: Mapping[str, Mapping[str, Any]]
 ) -> VerifiedMdoc:
     return VerifiedMdoc(
-        mso.doctype, issuer_signed.values, device_namespaces, mso.device_key, mso.validity, mso.status_reference
+        doctype=mso.doctype,
+        namespaces=issuer_signed.values,
+        device_namespaces=device_namespaces,
+        device_key=mso.device_key,
+        validity=mso.validity,
+        status=mso.status,
+        identifier=mso.identifier,
     )
