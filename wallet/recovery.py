@@ -206,7 +206,7 @@ def require_usable(row: Any, *, now: datetime) -> None:
     if row.usable_at is None:
         raise NotApproved("the recovery was not begun")
     if now < row.usable_at:
-        raise TooEarly(row.usable_at)
+        raise TooEarly(f"this recovery may be completed from {row.usable_at.isoformat(timespec='minutes')}")
 
 
 async def _by_code(tx: store.VaultTransaction, code: RecoveryCode) -> tuple[Any, Any]:

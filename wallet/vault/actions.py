@@ -6,23 +6,19 @@ Each function gets a `Consent`: the assertion was verified for exactly this, by 
 from hashlib import sha256
 
 from byoid.encoding import b64u_decode
-from byoid.errors import ByoidError, MalformedInput
+from byoid.errors import MalformedInput
 from wallet import passkeys, store
 from wallet.recovery import RecoveryCode, recovery_row
 from wallet.vault import journal
 from wallet.vault.ceremonies import MAX_NAME, Kind, begin_creation, consume_ceremony, passkey_row
 from wallet.vault.consent import Consent
 from wallet.vault.context import Vault
-from wallet.vault.contract import Action, Approved, Ceremony, NewPasskey, NotApproved, PagePost, Proposal
+from wallet.vault.contract import Action, Approved, Ceremony, LastPasskey, NewPasskey, NotApproved, PagePost, Proposal
 from wallet.vault.journal import Actor, Event
 from wallet.vault.keys import place
 from wallet.vault.proposals import keep_proposal, require_unlocked
 from wallet.vault.sessions import open_session, random_id
 from wallet.vault.wrapping import Keys, unwrap_reading, unwrap_signing, wrap_keys
-
-
-class LastPasskey(ByoidError):
-    """The last passkey can't be removed: nobody could sign in any more."""
 
 
 async def begin_adding_passkey(vault: Vault, cookie: str, *, account_name: str) -> Ceremony:

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from byoid.errors import ByoidError, VerificationError
+from byoid.errors import OAuthError, VerificationError
 from wallet.vault.context import Vault
 from wallet.vault.kek import Protection
 from wallet.vault.keys import PersonId, ReadingKey, place
@@ -22,24 +22,36 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class NotSignedIn(ByoidError):
+class NotSignedIn(OAuthError):
     """There is no such session, or it ended: sign in again."""
+
+    code = "not_signed_in"
+    status = 401
 
 
 class NotApproved(VerificationError):
     """No approval covers what was asked for: unknown, spent, expired, of another session, or for something else."""
 
 
-class WalletLocked(ByoidError):
+class WalletLocked(OAuthError):
     """The wallet is locked: nothing signs until it is unlocked with a passkey or by recovery."""
 
+    code = "wallet_locked"
+    status = 423
 
-class TooEarly(ByoidError):
-    """The waiting time of a recovery is not over; `usable_at` says when it is."""
 
-    def __init__(self, usable_at: datetime) -> None:
-        super().__init__(f"this recovery may be completed from {usable_at.isoformat(timespec='minutes')}")
-        self.usable_at = usable_at
+class TooEarly(OAuthError):
+    """The waiting time of a recovery is not over; the description says when it is."""
+
+    code = "too_early"
+    status = 409
+
+
+class LastPasskey(OAuthError):
+    """The last passkey can't be removed: nobody could sign in any more."""
+
+    code = "last_passkey"
+    status = 409
 
 
 class VaultMessage(BaseModel):
