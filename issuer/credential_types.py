@@ -6,7 +6,7 @@ A type names attributes of the authentic source and where each stands in an SD-J
 
 import tomllib
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -270,7 +270,7 @@ def _is_list(value: object, kind: type) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, kind) for item in value)
 
 
-_EXPECTED: Final = {
+_EXPECTED: Final[Mapping[Kind, tuple[Callable[[Any], bool], str]]] = {
     Kind.TEXT: (lambda v: isinstance(v, str) and 0 < len(v) <= _MAX_TEXT, f"a text of 1 to {_MAX_TEXT} characters"),
     Kind.TEXTS: (lambda v: _is_list(v, str), "a list of texts"),
     Kind.DATE: (lambda v: type(v) is date, "a date"),

@@ -14,6 +14,7 @@ from issuer.tables import (
     Authorization,
     AuthorizationState,
     Batch,
+    CredentialStatus,
     Deferred,
     DeferredState,
     Grant,
@@ -126,9 +127,29 @@ _SPEND = insert(spent).on_conflict_do_nothing()
 
 # --- status lists ---
 _INSERT_STATUS_LIST = insert(status_lists)
-_OPEN_LISTS = select(status_lists.c.id, status_lists.c.size, status_lists.c.sealed_key).where(
+_OPEN_LISTS = select(status_lists.c.id, status_lists.c.size, status_lists.c.drawn, status_lists.c.sealed_key).where(
     status_lists.c.agency_id == bindparam("agency"), status_lists.c.drawn < status_lists.c.size
 )
+_LIST = select(status_lists).where(status_lists.c.id == bindparam("list_id"))
+_LISTS_TO_PUBLISH = select(status_lists).where(
+    status_lists.c.agency_id == bindparam("agency"),
+    (status_lists.c.changed != status_lists.c.published)
+    | (status_lists.c.expires_at <= bindparam("renew_before", type_=offers.c.expires_at.type)),
+)
+_LIST_IDS = select(status_lists.c.id).where(status_lists.c.agency_id == bindparam("agency"))
+_STATES = select(issuances.c.status_index, issuances.c.status).where(
+    issuances.c.status_list_id == bindparam("list_id"), issuances.c.status != CredentialStatus.VALID
+)
+# Only forwards: a worker that publishes an older state after another loses.
+_PUBLISHED = (
+    update(status_lists)
+    .where(status_lists.c.id == bindparam("key"), status_lists.c.published <= bindparam("version"))
+    .values(
+        published=bindparam("version"), jwt=bindparam("new_jwt"), cwt=bindparam("new_cwt"),
+        published_at=bindparam("at", type_=offers.c.expires_at.type),
+        expires_at=bindparam("until", type_=offers.c.expires_at.type),
+    )
+)  # fmt: skip
 _DRAW = (
     update(status_lists)
     .where(status_lists.c.id == bindparam("key"), status_lists.c.drawn + bindparam("count") <= status_lists.c.size)
@@ -264,6 +285,31 @@ class Store:
         """Draw `count` places of a list, never drawn before; None if it has not so many left."""
         drawn = (await tx.execute(_DRAW, {"key": list_id, "count": count})).scalar()
         return None if drawn is None else range(drawn - count, drawn)
+
+    async def status_list(self, list_id: str) -> Any | None:
+        """Return a list with its published tokens."""
+        return (await self.database.fetch(_LIST, {"list_id": list_id})).first()
+
+    async def status_list_ids(self, agency_id: str) -> list[str]:
+        """Return the ids of all lists of an agency."""
+        return [row.id for row in await self.database.fetch(_LIST_IDS, {"agency": agency_id})]
+
+    async def lists_to_publish(self, agency_id: str, *, renew_before: datetime) -> Sequence[Any]:
+        """Return the lists that have changed since they were published, or whose tokens expire soon."""
+        return (await self.database.fetch(_LISTS_TO_PUBLISH, {"agency": agency_id, "renew_before": renew_before})).rows
+
+    async def states(self, list_id: str) -> Sequence[tuple[int, str]]:
+        """Return index and state of every credential of a list that is not valid."""
+        return (await self.database.fetch(_STATES, {"list_id": list_id})).rows
+
+    async def published(
+        self, list_id: str, *, changed: int, jwt: str, cwt: bytes, published_at: datetime, expires_at: datetime
+    ) -> None:
+        """Keep the tokens that show the state as of `changed`."""
+        parameters = {
+            "key": list_id, "version": changed, "new_jwt": jwt, "new_cwt": cwt, "at": published_at, "until": expires_at,
+        }  # fmt: skip
+        await self.database.execute(_PUBLISHED, parameters)
 
     async def add_issuances(self, tx: Connection, batch: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """Record the credentials of one answer. Only after this may they be delivered."""

@@ -1,0 +1,150 @@
+"""Credential configurations: each type of the catalogue in each of its formats, as metadata and as a credential.
+
+OpenID4VCI 1.0 12.2.4 and appendix A; credential_reuse_policy of ETSI TS 119 472-3 4.2.4.2.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final, Literal
+
+from byoid.formats.mdoc.issue import prepare_mdoc
+from byoid.formats.sd_jwt_issue import ALL
+from byoid.formats.sd_jwt_vc import prepare_sd_jwt_vc
+from byoid.formats.status_list import StatusReference
+from byoid.issuance.configuration import (
+    AnyCredentialConfiguration,
+    CredentialDisplay,
+    CredentialMetadata,
+    Image,
+    KeyAttestationsRequired,
+    MdocConfiguration,
+    ProofType,
+    SdJwtVcConfiguration,
+)
+from byoid.keys import PublicKey
+from byoid.oauth.claims_description import ClaimDisplay, ClaimsDescription
+from byoid.signing import Signer, Unsigned
+from issuer.attributes import Record
+from issuer.credential_types import ClaimDefinition, CredentialType, mdoc_elements, sd_jwt_claims
+
+PROOF_ALGORITHMS: Final = ("ES256",)
+_COSE_ES256: Final = (-7, -9)  # both mean ECDSA on P-256 with SHA-256 (HAIP 7)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One type in one format. Its id is also its scope, and the credential identifier of its only dataset."""
+
+    id: str
+    type: CredentialType
+    format: Literal["dc+sd-jwt", "mso_mdoc"]
+    metadata: AnyCredentialConfiguration
+
+    def prepare(
+        self,
+        record: Record,
+        *,
+        key: PublicKey,
+        signer: Signer,
+        status: StatusReference | None,
+        issued_at: datetime,
+        expires_at: datetime,
+    ) -> Unsigned[str] | Unsigned[bytes]:
+        """Prepare a credential for its issuer's signature.
+
+        Raises:
+            AttributeMissing: the record lacks something that the type demands.
+        """
+        today = issued_at.date()
+        if self.format == "mso_mdoc":
+            return prepare_mdoc(
+                mdoc_elements(self.type, record, today=today),
+                doctype=self.type.mdoc.doctype if self.type.mdoc else "",
+                device_key=key, x5chain=signer.x5c, algorithm=signer.algorithm,
+                signed=issued_at, valid_from=issued_at, valid_until=expires_at, status=status,
+            )  # fmt: skip
+        return prepare_sd_jwt_vc(
+            sd_jwt_claims(self.type, record, today=today),
+            vct=self.type.sd_jwt_vc.vct if self.type.sd_jwt_vc else "",
+            disclosable=ALL if self._all_disclosable else self.type.disclosable,
+            holder_key=key.jwk, x5c=signer.x5c, algorithm=signer.algorithm,
+            issued_at=issued_at, expires_at=expires_at, status=status,
+        )  # fmt: skip
+
+    @property
+    def _all_disclosable(self) -> bool:
+        return all(claim.disclosure == "always" for claim in self.type.claims if claim.sd_jwt)
+
+
+def configurations(types: Iterable[CredentialType], *, public_url: str) -> dict[str, Configuration]:
+    """Return every configuration of these types, by id."""
+    found = {}
+    for kind in types:
+        if kind.sd_jwt_vc is not None:
+            metadata: AnyCredentialConfiguration = SdJwtVcConfiguration(
+                vct=kind.sd_jwt_vc.vct,
+                scope=kind.sd_jwt_vc.configuration_id,
+                credential_signing_alg_values_supported=("ES256",),
+                cryptographic_binding_methods_supported=("jwk",),
+                **_common(kind, [claim for claim in kind.claims if claim.sd_jwt], mdoc=False, public_url=public_url),
+            )
+            found[kind.sd_jwt_vc.configuration_id] = Configuration(
+                kind.sd_jwt_vc.configuration_id, kind, "dc+sd-jwt", metadata
+            )
+        if kind.mdoc is not None:
+            metadata = MdocConfiguration(
+                doctype=kind.mdoc.doctype,
+                scope=kind.mdoc.configuration_id,
+                credential_signing_alg_values_supported=_COSE_ES256,
+                cryptographic_binding_methods_supported=("cose_key",),
+                **_common(kind, [claim for claim in kind.claims if claim.mdoc], mdoc=True, public_url=public_url),
+            )
+            found[kind.mdoc.configuration_id] = Configuration(kind.mdoc.configuration_id, kind, "mso_mdoc", metadata)
+    return found
+
+
+def expiry_date(issued_on: date, record: Record) -> date | None:
+    """Return the administrative end of validity that the source states, if it states one."""
+    found = record.get("date_of_expiry")
+    return found if isinstance(found, date) else None
+
+
+def _common(kind: CredentialType, claims: list[ClaimDefinition], *, mdoc: bool, public_url: str) -> dict[str, Any]:
+    demands = None
+    if kind.keys is not None:
+        demands = KeyAttestationsRequired(
+            key_storage=kind.keys.key_storage or None, user_authentication=kind.keys.user_authentication or None
+        )
+    proof_type = ProofType(proof_signing_alg_values_supported=PROOF_ALGORITHMS, key_attestations_required=demands)
+    attestation = ProofType(
+        proof_signing_alg_values_supported=PROOF_ALGORITHMS,
+        key_attestations_required=demands or KeyAttestationsRequired(),
+    )
+    logo = Image(uri=f"{public_url}/static/logos/{kind.logo}", alt_text=kind.name["en"]) if kind.logo else None
+    display = tuple(
+        CredentialDisplay(
+            name=name, locale=language, logo=logo, description=kind.description[language],
+            background_color=kind.colours.background, text_color=kind.colours.text,
+        )
+        for language, name in kind.name.items()
+    )  # fmt: skip
+    return {
+        "proof_types_supported": {"jwt": proof_type, "attestation": attestation},
+        "credential_metadata": CredentialMetadata(
+            display=display,
+            claims=tuple(_description(kind, claim, mdoc=mdoc) for claim in claims),
+            credential_reuse_policy=_reuse_policy(kind),
+        ),
+    }
+
+
+def _description(kind: CredentialType, claim: ClaimDefinition, *, mdoc: bool) -> ClaimsDescription:
+    display = tuple(ClaimDisplay(name=text, locale=language) for language, text in claim.label.items())
+    path = (kind.mdoc.namespace, claim.mdoc) if mdoc and kind.mdoc else claim.path
+    return ClaimsDescription(path=path, mandatory=claim.required, display=display)
+
+
+def _reuse_policy(kind: CredentialType) -> dict[str, Any]:
+    members = kind.reuse.model_dump(exclude_none=True, exclude={"methods"})
+    return {"id": "arf_annex_ii", "options": [{"details": list(kind.reuse.methods), **members}]}

@@ -1,0 +1,239 @@
+"""The credential endpoint: keys are proven, facts fetched, credentials signed, recorded, and only then delivered.
+
+OpenID4VCI 8. What may be used once is spent and what must be unique is drawn in one transaction before anything is
+signed; if the process dies after it, a nonce is lost and some status indices stay unused, and nothing else.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from cryptography import x509
+
+from byoid.encoding import b64u_encode, json_dumps, sha256
+from byoid.errors import ByoidError, OAuthError
+from byoid.formats.status_list import StatusReference
+from byoid.issuance.credential import CredentialRequest, CredentialResponse, IssuedCredential, select_configuration_id
+from byoid.issuance.proofs import ProofPolicy, Proofs, VerifiedKeyProof, verify_proofs
+from byoid.keys import PublicKey
+from byoid.signing import Signer, sign
+from byoid.wire_errors import CredentialRequestDenied, InvalidNonce, InvalidProof, TemporarilyUnavailable
+from issuer.access import grant_person
+from issuer.attributes import NotReady, PersonUnknown, Record, Refused, SourceUnavailable
+from issuer.configurations import Configuration
+from issuer.context import Issuer
+from issuer.credential_types import AttributeMissing
+from issuer.nonces import NonceKind, is_current, spent_until
+from issuer.orders import Order
+from issuer.status_lists import Draw, choose_list
+from issuer.tables import CredentialStatus, DeferredState
+
+
+async def issue(issuer: Issuer, grant: Any, request: CredentialRequest) -> CredentialResponse:
+    """Answer a credential request (8.2, 8.3).
+
+    Raises:
+        InvalidProof: a proof is missing or does not verify.
+        InvalidNonce: a proof's nonce is not current, or was used.
+        UnknownCredentialConfiguration: the token does not reach it.
+        UnknownCredentialIdentifier: the token does not reach it.
+        CredentialRequestDenied: this person does not get this credential.
+        TemporarilyUnavailable: the source or the signer does not answer; nothing was issued.
+    """
+    reach = grant.configuration_ids
+    configuration_id = select_configuration_id(
+        request, identifiers={each: each for each in reach} if grant.by_details else {}, configuration_ids=reach
+    )
+    configuration = issuer.configurations[configuration_id]
+    proofs = _verify(issuer, grant, configuration, request.proofs)
+    order = Order(grant, configuration, [proof.key for proof in proofs], _statuses(proofs))
+    draw = await _spend_and_draw(issuer, order, {proof.nonce for proof in proofs})
+    try:
+        record = await fetch_record(issuer, order)
+    except NotReady:
+        return await defer(issuer, order)
+    return await fulfil(issuer, order, record, draw)
+
+
+async def defer(issuer: Issuer, order: Order) -> CredentialResponse:
+    """Promise the credentials: keep the proven keys until the source is ready (9)."""
+    transaction_id = b64u_encode(secrets.token_bytes(24))
+    transaction_hash = issuer.hash("transaction", transaction_id.encode())
+    keys = json_dumps([key.jwk for key in order.keys])
+    row = {
+        "transaction_hash": transaction_hash,
+        "agency_id": issuer.settings.agency_id,
+        "grant_id": order.grant.id,
+        "state": DeferredState.WAITING,
+        "configuration_id": order.configuration.id,
+        "keys": issuer.seal(keys, column="deferred.keys", row=transaction_hash),
+        "wallet_status": list(order.wallet_status) or None,
+        "created_at": issuer.clock(),
+        "expires_at": issuer.until(issuer.settings.deferred_lifetime),
+    }
+    async with issuer.store.transaction() as tx:
+        await issuer.store.add_deferred(tx, row)
+    return CredentialResponse(transaction_id=transaction_id, interval=issuer.settings.deferred_interval.total_seconds())
+
+
+async def fetch_record(issuer: Issuer, order: Order) -> Record:
+    """Ask the authentic source, and add what the agency itself says.
+
+    Raises:
+        NotReady: not yet.
+        CredentialRequestDenied: not for this person.
+        TemporarilyUnavailable: the source does not answer.
+    """
+    try:
+        found = await issuer.source.record(grant_person(issuer, order.grant), order.configuration.type.id)
+    except (Refused, PersonUnknown) as error:
+        raise CredentialRequestDenied(ascii_text(str(error)), detail=str(error)) from error
+    except SourceUnavailable as error:
+        raise TemporarilyUnavailable("the register does not answer, try again later", detail=str(error)) from error
+    issued_at, expires_at = validity(issuer, order.configuration)
+    dates = {"date_of_issuance": issued_at.date(), "date_of_expiry": expires_at.date()}
+    agency = {"issuing_authority": issuer.settings.agency_name, "issuing_country": issuer.settings.agency_country}
+    return {**agency, **dates, **found}
+
+
+async def fulfil(issuer: Issuer, order: Order, record: Record, draw: Draw | None) -> CredentialResponse:
+    """Sign, record, and return the response."""
+    signer = issuer.signer_for(order.configuration)
+    issued_at, expires_at = validity(issuer, order.configuration)
+    references = draw.references if draw else [None] * len(order.keys)
+    try:
+        signed = await asyncio.gather(*[
+            _signed(order.configuration, record, key, signer, reference, issued_at, expires_at)
+            for key, reference in zip(order.keys, references, strict=True)
+        ])  # fmt: skip
+    except AttributeMissing as error:
+        raise CredentialRequestDenied(
+            ascii_text(f"the register cannot give what this credential must state: {error.attribute}"),
+            detail=str(error),
+        ) from error
+    notification_id = b64u_encode(secrets.token_bytes(16))
+    await _record(issuer, order, record, references, notification_id)
+    credentials = tuple(IssuedCredential(credential=each) for each in signed)
+    return CredentialResponse(credentials=credentials, notification_id=notification_id)
+
+
+def validity(issuer: Issuer, configuration: Configuration) -> tuple[datetime, datetime]:
+    """Return when credentials made now begin and end: whole days, so that the times tell no copy from another.
+
+    A credential must not be older than its signer's certificate (ISO 18013-5 9.3.1), hence the later of the two.
+    """
+    today = datetime.combine(issuer.clock().astimezone(UTC).date(), time(), UTC)
+    certified = [
+        x509.load_der_x509_certificate(der).not_valid_before_utc for der in issuer.signer_for(configuration).x5c[:1]
+    ]
+    begin = max(today, *certified)
+    return begin, today + timedelta(days=configuration.type.validity_days + 1)
+
+
+def ascii_text(text: str) -> str:
+    """Return a text as an error description may have it (OpenID4VCI 8.3.1.2)."""
+    return text.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "/")
+
+
+def _verify(issuer: Issuer, grant: Any, configuration: Configuration, proofs: Proofs | None) -> list[VerifiedKeyProof]:
+    if proofs is None:
+        raise InvalidProof("proofs are missing")
+    policy = ProofPolicy(trust=issuer.trust, max_keys=issuer.metadata.max_proofs, attestation_nonce=False)
+    try:
+        verified = verify_proofs(
+            proofs, issuer=issuer.url, configuration=configuration.metadata, client_id=grant.client_id,
+            policy=policy, now=issuer.clock(),
+        )  # fmt: skip
+    except OAuthError:
+        raise
+    except ByoidError as error:
+        raise InvalidProof("a key proof does not verify", detail=str(error)) from error
+    if not all(proof.nonce and is_current(issuer, NonceKind.PROOF, proof.nonce) for proof in verified):
+        raise InvalidNonce("the nonce is not current, fetch another")
+    return verified
+
+
+async def _spend_and_draw(issuer: Issuer, order: Order, nonces: set[str | None]) -> Draw | None:
+    wanted = len(order.keys) if order.configuration.type.status else 0
+    status_list = await choose_list(issuer, count=wanted) if wanted else None
+    async with issuer.store.transaction() as tx:
+        for nonce in nonces:
+            value = issuer.hash("c_nonce", (nonce or "").encode())
+            if not await issuer.store.spend(tx, value, until=spent_until(issuer)):
+                raise InvalidNonce("the nonce was used before, fetch another")
+        return await status_list.draw(issuer, tx, count=wanted) if status_list else None
+
+
+async def _signed(  # the parts of one credential
+    configuration: Configuration, record: Record, key: PublicKey, signer: Signer,
+    reference: StatusReference | None, issued_at: datetime, expires_at: datetime,
+) -> str:  # fmt: skip
+    unsigned = configuration.prepare(
+        record, key=key, signer=signer, status=reference, issued_at=issued_at, expires_at=expires_at
+    )
+    signed: str | bytes = await sign(unsigned, signer)
+    return b64u_encode(signed) if isinstance(signed, bytes) else signed
+
+
+async def _record(
+    issuer: Issuer,
+    order: Order,
+    record: Record,
+    references: Sequence[StatusReference | None],
+    notification_id: str,
+) -> None:
+    batch_id = b64u_encode(secrets.token_bytes(16))
+    issued_at, expires_at = validity(issuer, order.configuration)
+    common = {
+        "agency_id": issuer.settings.agency_id,
+        "batch_id": batch_id,
+        "grant_id": order.grant.id,
+        "credential_type": order.configuration.type.id,
+        "configuration_id": order.configuration.id,
+        "person_hash": order.grant.person_hash,
+        "status": CredentialStatus.VALID,
+        "record_hash": record_hash(issuer, record),
+        "client_id": order.grant.client_id,
+        "wallet_status": list(order.wallet_status) or None,
+        "issued_on": issued_at,
+        "expires_at": expires_at,
+    }
+    rows = [
+        {
+            **common,
+            "id": b64u_encode(secrets.token_bytes(16)),
+            "status_list_id": reference.uri.rpartition("/")[2] if reference else None,
+            "status_index": reference.index if reference else None,
+        }
+        for reference in references
+    ]
+    batch = {
+        "id": batch_id,
+        "agency_id": issuer.settings.agency_id,
+        "notification_hash": issuer.hash("notification", notification_id.encode()),
+        "grant_id": order.grant.id,
+        "event": None,
+        "created_at": issuer.clock(),
+        "expires_at": expires_at,
+    }
+    async with issuer.store.transaction() as tx:
+        await issuer.store.add_issuances(tx, batch, rows)
+
+
+def record_hash(issuer: Issuer, record: Record) -> bytes:
+    """Return a keyed hash of the facts: it tells whether the source has changed, and nothing else."""
+    facts = {name: value for name, value in record.items() if name not in {"date_of_issuance", "date_of_expiry"}}
+    text = json.dumps(facts, sort_keys=True, default=_digestible)
+    return issuer.hash("record", text.encode())
+
+
+def _digestible(value: object) -> str:
+    return sha256(value).hex() if isinstance(value, bytes) else str(value)
+
+
+def _statuses(proofs: Sequence[VerifiedKeyProof]) -> list[dict[str, Any]]:
+    found = {proof.attestation.status for proof in proofs if proof.attestation and proof.attestation.status}
+    return [reference.to_claim() for reference in found]

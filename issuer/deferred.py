@@ -1,0 +1,55 @@
+"""The deferred credential endpoint: what was promised is fetched as soon as the source has it (OpenID4VCI 9)."""
+
+from typing import Any
+
+from byoid.encoding import json_loads
+from byoid.issuance.credential import CredentialResponse
+from byoid.keys import PublicKey
+from byoid.wire_errors import CredentialRequestDenied, InvalidTransactionId
+from issuer.attributes import NotReady
+from issuer.context import Issuer
+from issuer.credentials import fetch_record, fulfil
+from issuer.orders import Order
+from issuer.status_lists import Draw, choose_list
+from issuer.tables import DeferredState
+
+
+async def fetch_deferred(issuer: Issuer, grant: Any, transaction_id: str) -> CredentialResponse:
+    """Answer a deferred credential request: the credentials, or the same promise again.
+
+    Raises:
+        InvalidTransactionId: not a transaction of this grant, or already delivered.
+        CredentialRequestDenied: the source has refused; the transaction is over.
+        TemporarilyUnavailable: the source does not answer; the transaction stays.
+    """
+    transaction_hash = issuer.hash("transaction", transaction_id.encode())
+    row = await issuer.store.deferred(transaction_hash, grant_id=grant.id, now=issuer.clock())
+    if row is None or row.state != DeferredState.WAITING:
+        raise InvalidTransactionId("no such transaction, or its credentials were fetched")
+    order = _order(issuer, grant, row)
+    try:
+        record = await fetch_record(issuer, order)
+    except NotReady:
+        interval = issuer.settings.deferred_interval.total_seconds()
+        return CredentialResponse(transaction_id=transaction_id, interval=interval)
+    except CredentialRequestDenied:
+        async with issuer.store.transaction() as tx:
+            await issuer.store.finish_deferred(tx, transaction_hash, DeferredState.REFUSED)
+        raise
+    return await fulfil(issuer, order, record, await _finish(issuer, order, transaction_hash))
+
+
+def _order(issuer: Issuer, grant: Any, row: Any) -> Order:
+    jwks = json_loads(issuer.open(row.keys, column="deferred.keys", row=row.transaction_hash))
+    keys = [PublicKey.from_jwk(jwk) for jwk in jwks]
+    return Order(grant, issuer.configurations[row.configuration_id], keys, row.wallet_status or [])
+
+
+async def _finish(issuer: Issuer, order: Order, transaction_hash: bytes) -> Draw | None:
+    """Take the transaction, once, and draw the places of its credentials."""
+    wanted = len(order.keys) if order.configuration.type.status else 0
+    status_list = await choose_list(issuer, count=wanted) if wanted else None
+    async with issuer.store.transaction() as tx:
+        if not await issuer.store.finish_deferred(tx, transaction_hash, DeferredState.DELIVERED):
+            raise InvalidTransactionId("the credentials of this transaction were fetched")
+        return await status_list.draw(issuer, tx, count=wanted) if status_list else None

@@ -1,0 +1,18 @@
+"""The notification endpoint: what became of a batch at the wallet (OpenID4VCI 11). The same again changes nothing."""
+
+from typing import Any
+
+from byoid.issuance.notification import NotificationRequest
+from byoid.wire_errors import InvalidNotificationId
+from issuer.context import Issuer
+
+
+async def take_notification(issuer: Issuer, grant: Any, notification: NotificationRequest) -> None:
+    """Note the event.
+
+    Raises:
+        InvalidNotificationId: not of a batch of this grant.
+    """
+    notification_hash = issuer.hash("notification", notification.notification_id.encode())
+    if await issuer.store.notify(notification_hash, grant_id=grant.id, event=notification.event) is None:
+        raise InvalidNotificationId("no such notification id")

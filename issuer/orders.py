@@ -1,0 +1,18 @@
+"""What is to be issued: the outcome of a checked credential request, now or deferred."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from byoid.keys import PublicKey
+from issuer.configurations import Configuration
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made: one credential of a configuration for each key, for the person of a grant."""
+
+    grant: Any
+    configuration: Configuration
+    keys: Sequence[PublicKey]
+    wallet_status: Sequence[dict[str, Any]]

@@ -1,0 +1,131 @@
+"""Status lists of an agency: places are drawn at issuance, states are changed by the back office, tokens are published.
+
+Token Status List 13: indices are random and never used twice, and some places are decoys that nobody holds. Suspension
+needs two bits (7.1). A list is built from the rows that are not valid, so publishing can always start anew.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from byoid.encoding import b64u_encode
+from byoid.formats.status_array import StatusArray
+from byoid.formats.status_list import StatusReference, prepare_status_list_cwt, prepare_status_list_token
+from byoid.service.database import Connection
+from byoid.signing import sign
+from issuer.context import Issuer
+from issuer.permutation import permute
+from issuer.tables import CredentialStatus
+
+BITS: Final = 2
+_VALUES: Final = {CredentialStatus.VALID: 0, CredentialStatus.REVOKED: 1, CredentialStatus.SUSPENDED: 2}
+_DECOYS_IN: Final = 64  # one place of so many is drawn for nobody
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Places in a status list that were never drawn before."""
+
+    references: list[StatusReference]
+
+
+@dataclass(frozen=True)
+class ChosenList:
+    """A list with places left, and the secret order in which they are drawn."""
+
+    id: str
+    size: int
+    key: bytes
+
+    async def draw(self, issuer: Issuer, tx: Connection, *, count: int) -> Draw | None:
+        """Draw places, in the caller's transaction; None if another worker has just taken the last ones."""
+        decoys = sum(secrets.randbelow(_DECOYS_IN) == 0 for _ in range(count))
+        places = await issuer.store.draw(tx, self.id, count=count + decoys)
+        if places is None:
+            return None
+        indices = [permute(place, size=self.size, key=self.key) for place in places][:count]
+        return Draw([StatusReference(list_uri(issuer, self.id), index) for index in indices])
+
+
+def list_uri(issuer: Issuer, list_id: str) -> str:
+    """Return where a list is published: what credentials refer to."""
+    return f"{issuer.url}/status/{list_id}"
+
+
+async def choose_list(issuer: Issuer, *, count: int) -> ChosenList:
+    """Choose a list with places left, at random among those that are open; make one where none is."""
+    agency = issuer.settings.agency_id
+    rows = [row for row in await issuer.store.open_status_lists(agency) if row.size - row.drawn >= 2 * count]
+    if not rows:
+        return await add_list(issuer)
+    row = secrets.choice(rows)
+    key = issuer.open(row.sealed_key, column="status_list.key", row=row.id)
+    return ChosenList(row.id, row.size, key)
+
+
+async def add_list(issuer: Issuer) -> ChosenList:
+    """Make an empty list."""
+    list_id, key = b64u_encode(secrets.token_bytes(12)), secrets.token_bytes(32)
+    size = issuer.settings.status_list_size
+    await issuer.store.add_status_list({
+        "id": list_id,
+        "agency_id": issuer.settings.agency_id,
+        "bits": BITS,
+        "size": size,
+        "drawn": 0,
+        "sealed_key": issuer.seal(key, column="status_list.key", row=list_id),
+        "changed": 1,
+        "published": 0,
+        "published_at": None,
+        "jwt": None,
+        "cwt": None,
+        "expires_at": None,
+    })  # fmt: skip
+    return ChosenList(list_id, size, key)
+
+
+async def publish(issuer: Issuer) -> int:
+    """Sign the lists that have changed or are half way to their expiry; return how many. A job, and idempotent."""
+    settings = issuer.settings
+    renew_before = issuer.until(settings.status_list_lifetime / 2)
+    rows = await issuer.store.lists_to_publish(settings.agency_id, renew_before=renew_before)
+    for row in rows:
+        await _publish(issuer, row)
+    return len(rows)
+
+
+async def _publish(issuer: Issuer, row: Any) -> None:
+    array = StatusArray.of_size(row.size, bits=row.bits)
+    for index, status in await issuer.store.states(row.id):
+        array.set_status(index, _VALUES[CredentialStatus(status)])
+    settings, now = issuer.settings, issuer.clock()
+    signer, uri, expires_at = (
+        issuer.signers.status,
+        list_uri(issuer, row.id),
+        issuer.until(settings.status_list_lifetime),
+    )
+    aggregation_uri = f"{issuer.url}/status"
+    jwt = await sign(
+        prepare_status_list_token(
+            array, uri=uri, issued_at=now, expires_at=expires_at, ttl=settings.status_list_ttl,
+            algorithm=signer.algorithm, x5c=signer.x5c, aggregation_uri=aggregation_uri,
+        ),
+        signer,
+    )  # fmt: skip
+    cwt = await sign(
+        prepare_status_list_cwt(
+            array, uri=uri, issued_at=now, expires_at=expires_at, ttl=settings.status_list_ttl,
+            algorithm=signer.algorithm, x5chain=signer.x5c, aggregation_uri=aggregation_uri,
+        ),
+        signer,
+    )  # fmt: skip
+    await issuer.store.published(row.id, changed=row.changed, jwt=jwt, cwt=cwt, published_at=now, expires_at=expires_at)
+
+
+async def token_for(issuer: Issuer, list_id: str) -> Any | None:
+    """Return the published tokens of a list; one that was made since the last publication is published first."""
+    row = await issuer.store.status_list(list_id)
+    if row is None or row.jwt is not None:
+        return row
+    await _publish(issuer, row)
+    return await issuer.store.status_list(list_id)
