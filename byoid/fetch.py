@@ -1,0 +1,170 @@
+"""What the library's callers must fetch from others: documents, request objects, and status lists with a cache.
+
+The client is injected; for addresses that a stranger may have chosen, it must be a guarded one (`byoid.service.http`).
+Nothing that is fetched is believed here. Token Status List section 8.1 (request), 8.2 (response), 13.7 (caching).
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+import httpx2
+
+from byoid.encoding import json_object
+from byoid.errors import MalformedInput, PeerError
+from byoid.formats.status_list import CWT_MEDIA_TYPE, JWT_MEDIA_TYPE, MAX_TOKEN_BYTES, StatusList
+
+MAX_DOCUMENT_BYTES: Final = 1 << 20
+MAX_REDIRECTS: Final = 3
+_OK: Final = 200
+_JSON: Final = frozenset({"application/json"})
+_REQUEST_OBJECT: Final = frozenset({"application/oauth-authz-req+jwt"})
+_TOKENS: Final = (JWT_MEDIA_TYPE, CWT_MEDIA_TYPE)
+
+
+async def fetch(
+    client: httpx2.AsyncClient,
+    url: str,
+    *,
+    accept: Collection[str],
+    max_bytes: int = MAX_DOCUMENT_BYTES,
+    max_redirects: int = 0,
+) -> bytes:
+    """GET a document of one of the media types `accept`.
+
+    Raises:
+        PeerError: no answer, another status than 200, too many redirects, another media type, or too large.
+    """
+    try:
+        for _ in range(max_redirects + 1):
+            async with client.stream("GET", url, headers={"Accept": ", ".join(accept)}) as response:
+                if not response.is_redirect:
+                    return await _body(response, accept, max_bytes)
+                url = str(response.url.join(response.headers.get("location", "")))
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise PeerError(f"the document cannot be fetched: {type(error).__name__}") from error
+    raise PeerError(f"expected a document after at most {max_redirects} redirects")
+
+
+async def fetch_json(client: httpx2.AsyncClient, url: str, *, accept: Collection[str] = _JSON) -> dict[str, Any]:
+    """GET a JSON object, such as metadata.
+
+    Raises:
+        PeerError: it cannot be fetched, or is not a JSON object.
+    """
+    try:
+        return json_object(await fetch(client, url, accept=accept))
+    except MalformedInput as error:
+        raise PeerError(f"expected a JSON object: {error}") from error
+
+
+async def fetch_request_object(client: httpx2.AsyncClient, request_uri: str) -> str:
+    """GET a request object by reference (OpenID4VP 5.10, RFC 9101 5.2.3).
+
+    Raises:
+        PeerError: it cannot be fetched.
+    """
+    content = await fetch(client, request_uri, accept=_REQUEST_OBJECT)
+    try:
+        return content.decode("ascii")
+    except UnicodeDecodeError:
+        raise PeerError("expected a request object in ASCII") from None
+
+
+Token: TypeAlias = bytes | StatusList
+
+
+@dataclass(frozen=True)
+class _Kept:
+    token: Token | None  # None: it could not be fetched
+    until: datetime
+
+
+class StatusListCache:
+    """Status lists of many issuers. One fetch serves everybody who waits; verified lists stay until `ttl` or `exp`.
+
+    tokens = await cache.tokens(authenticated.status_uris, now=now)
+    statuses = verify_statuses(tokens, authenticated=authenticated, anchors=anchors, now=now)
+    cache.keep(statuses, now=now)
+    """
+
+    def __init__(
+        self,
+        client: httpx2.AsyncClient,
+        *,
+        minimum: timedelta = timedelta(seconds=30),
+        maximum: timedelta = timedelta(hours=12),
+        unverified: timedelta = timedelta(seconds=10),
+        max_lists: int = 1000,
+    ) -> None:
+        """Make an empty cache.
+
+        Args:
+            client: the guarded HTTP client.
+            minimum: how long a list is used at least, unless it expires, whatever its issuer says.
+            maximum: how long at most; also where the issuer says nothing.
+            unverified: how long a token that nobody verified, or a failure, is remembered.
+            max_lists: how many are remembered.
+        """
+        self._client = client
+        self._minimum, self._maximum, self._unverified = minimum, maximum, unverified
+        self._max_lists = max_lists
+        self._kept: dict[str, _Kept] = {}
+        self._fetching: dict[str, asyncio.Task[Token | None]] = {}
+
+    async def tokens(self, uris: Iterable[str], *, now: datetime) -> dict[str, Token]:
+        """Return by URI verified lists from before, or tokens as fetched. What cannot be had is left out."""
+        wanted = list(dict.fromkeys(uris))
+        found = await asyncio.gather(*(self._token(uri, now) for uri in wanted))
+        return {uri: token for uri, token in zip(wanted, found, strict=True) if token is not None}
+
+    def keep(self, statuses: Mapping[str, object], *, now: datetime) -> None:
+        """Remember lists that were verified, until their issuer wants to be asked again; other values are ignored."""
+        for uri, status_list in statuses.items():
+            known = self._kept.get(uri)
+            if isinstance(status_list, StatusList) and (known is None or known.token is not status_list):
+                until = status_list.fresh_until(now, minimum=self._minimum, maximum=self._maximum)
+                self._remember(uri, _Kept(status_list, until))
+
+    async def _token(self, uri: str, now: datetime) -> Token | None:
+        kept = self._kept.get(uri)
+        if kept is not None and now < kept.until:
+            return kept.token
+        task = self._fetching.get(uri)
+        if task is None:
+            task = asyncio.create_task(self._fetch(uri, now))
+            self._fetching[uri] = task
+            task.add_done_callback(lambda _: self._fetching.pop(uri, None))
+        return await asyncio.shield(task)  # whoever gives up must not cancel it for the others
+
+    async def _fetch(self, uri: str, now: datetime) -> Token | None:
+        try:
+            token = await fetch(
+                self._client, uri, accept=_TOKENS, max_bytes=MAX_TOKEN_BYTES, max_redirects=MAX_REDIRECTS
+            )
+        except PeerError:
+            token = None
+        self._remember(uri, _Kept(token, now + self._unverified))
+        return token
+
+    def _remember(self, uri: str, kept: _Kept) -> None:
+        self._kept.pop(uri, None)
+        while len(self._kept) >= self._max_lists:
+            del self._kept[next(iter(self._kept))]  # the one that was fetched first
+        self._kept[uri] = kept
+
+
+async def _body(response: httpx2.Response, accept: Collection[str], max_bytes: int) -> bytes:
+    if response.status_code != _OK:
+        raise PeerError("expected the status 200", status=response.status_code)
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in accept:
+        raise PeerError(f"expected {' or '.join(sorted(accept))}, got another media type", status=_OK)
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > max_bytes:
+            raise PeerError(f"expected at most {max_bytes} bytes", status=_OK)
+    return bytes(content)

@@ -1,0 +1,109 @@
+"""Work without a request: each job runs once per period, however many workers there are.
+
+A job is `async () -> int`: idempotent, bounded, returning how many rows it touched. A row per job says when it is due
+and who holds it until when; taking it is a compare-and-set. A worker that dies loses its lease, and another one goes
+on. Nothing correct may depend on a job having run: expiry is also checked where a value is read.
+"""
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Column, MetaData, String, Table, bindparam, update
+
+from byoid.service.database import Database, UtcDateTime, insert
+
+_logger = logging.getLogger(__name__)
+LEASE: Final = timedelta(minutes=5)
+_LONGEST_PAUSE: Final = timedelta(seconds=30)
+_BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to do once in each period."""
+
+    name: str
+    period: timedelta
+    run: Callable[[], Awaitable[int]]
+
+
+def every(period: timedelta, run: Callable[[], Awaitable[int]], *, name: str) -> Job:
+    """Return a job; its name is what workers agree on, so it must not change."""
+    return Job(name=name, period=period, run=run)
+
+
+def jobs_table(metadata: MetaData) -> Table:
+    """Add the table of jobs to a service's metadata."""
+    return Table(
+        "jobs",
+        metadata,
+        Column("name", String(64), primary_key=True),
+        Column("due_at", UtcDateTime(), nullable=False),
+        Column("held_until", UtcDateTime(), nullable=False),
+        Column("holder", String(36), nullable=False),
+    )
+
+
+class JobRunner:
+    """One worker's view of the jobs."""
+
+    def __init__(self, database: Database, table: Table, *, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        columns = table.c
+        self._register = insert(table).on_conflict_do_nothing()
+        self._take = (
+            update(table)
+            .where(
+                columns.name == bindparam("job"),
+                columns.due_at <= bindparam("now", type_=UtcDateTime()),
+                columns.held_until <= bindparam("now", type_=UtcDateTime()),
+            )
+            .values(holder=bindparam("me"), held_until=bindparam("lease_end"))
+        )
+        self._finish = (
+            update(table)
+            .where(columns.name == bindparam("job"), columns.holder == bindparam("me"))
+            .values(due_at=bindparam("next"), held_until=bindparam("released"))
+        )
+
+    async def run_once(self, job: Job) -> int | None:
+        """Run `job` if it is due and nobody else has it; None if not."""
+        now, holder = self._clock(), str(uuid.uuid4())
+        row = {"name": job.name, "due_at": _BEGINNING, "held_until": _BEGINNING, "holder": ""}
+        await self._database.execute(self._register, row)
+        taken = await self._database.execute(
+            self._take, {"job": job.name, "now": now, "me": holder, "lease_end": now + LEASE}
+        )
+        if taken.rowcount == 0:
+            return None
+        try:
+            async with asyncio.timeout(LEASE.total_seconds()):  # beyond it, another worker may have begun
+                touched = await job.run()
+        finally:
+            # Also after a failure: a job that fails is tried again in its next period, not at once.
+            times = {"next": now + job.period, "released": _BEGINNING}
+            await self._database.execute(self._finish, {"job": job.name, "me": holder, **times})
+        _logger.info("job %s touched %d", job.name, touched)
+        return touched
+
+    async def run_forever(self, jobs: Sequence[Job]) -> None:
+        """Run all jobs until cancelled. A job that fails is logged and tried again in its next period."""
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(self._repeat(job), name=f"job {job.name}")
+
+    async def _repeat(self, job: Job) -> None:
+        pause = min(job.period, _LONGEST_PAUSE).total_seconds()
+        while True:
+            try:
+                await self.run_once(job)
+            except Exception:
+                _logger.exception("job %s failed", job.name)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - only to spread workers

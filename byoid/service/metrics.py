@@ -1,0 +1,66 @@
+"""Counters for Prometheus: requests by route, method and status, and how long they took. Routes, never addresses."""
+
+import time
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+UNMATCHED: Final = "unmatched"
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+
+def route_template(scope: Scope) -> str:
+    """Return the route that answered, such as `/offers/{offer_id}`: what is in its place may be a secret."""
+    return str(getattr(scope.get("route"), "path", UNMATCHED))
+
+
+class Metrics:
+    """One application's counters; no registry is shared."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ["method", "route", "status"]
+        self.requests = Counter("http_requests", "Requests answered", labels, registry=self.registry)
+        self.duration = Histogram(
+            "http_request_duration_seconds",
+            "Until it began",
+            ["route"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+
+    def counter(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Counter:
+        """Return a counter of the service's own. Labels are few and fixed: never a person, client or credential."""
+        return Counter(name, documentation, labels, registry=self.registry)
+
+    async def endpoint(self, request: Request) -> Response:
+        """Answer `GET /metrics`. Serve it on an address that only the operator reaches."""
+        return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class CountRequests:
+    """Pure ASGI middleware that counts what is answered."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and count its answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begin = time.perf_counter()
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = route_template(scope)
+                self._metrics.requests.labels(scope["method"], route, message["status"]).inc()
+                self._metrics.duration.labels(route).observe(time.perf_counter() - begin)
+            await send(message)
+
+        await self._app(scope, receive, counting)

@@ -1,0 +1,100 @@
+"""Encryption at rest: what a service stores and must read back, sealed to its place; what it only looks up, hashed.
+
+AES-256-GCM under a key that HKDF (RFC 5869) derives for each row from the key ring's first key. Table, column, row id
+and version are authenticated, so that a sealed value is worthless anywhere else, in another row or an older version.
+The key ring rotates: a new key is put first, old ones stay to open what they sealed until `needs_reseal` finds nothing.
+"""
+
+import hmac
+import os
+from collections.abc import Mapping
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from byoid.errors import ByoidError
+from byoid.service.settings import KEY_BYTES, ServiceSettings, parse_keys
+
+_FORMAT: Final = b"\x01"
+_NONCE_BYTES: Final = 12
+_MAX_ID_BYTES: Final = 255
+
+
+class SealBroken(ByoidError):
+    """A sealed value was changed, moved to another place, or sealed with a key that is gone."""
+
+
+class Sealer:
+    """Seals and opens values, and hashes what is only looked up."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
+            raise ValueError(f"expected at least one key of {KEY_BYTES} bytes")
+        self._keys = {key_id.encode(): key for key_id, key in keys.items()}
+        if any(not 0 < len(key_id) <= _MAX_ID_BYTES for key_id in self._keys):
+            raise ValueError(f"expected key ids of 1 to {_MAX_ID_BYTES} bytes")
+        self._current = next(iter(self._keys))
+        self._lookup = next(reversed(self._keys.values()))
+
+    @classmethod
+    def from_settings(cls, settings: ServiceSettings) -> Self:
+        """Take the key ring of the settings."""
+        return cls(parse_keys(settings.sealing_keys))
+
+    def seal(self, plaintext: bytes, *, table: str, column: str, row_id: str, version: int = 1) -> bytes:
+        """Encrypt a value for one place. Sealing the same value twice gives different bytes."""
+        head = _FORMAT + bytes([len(self._current)]) + self._current
+        nonce = os.urandom(_NONCE_BYTES)
+        cipher = _row_cipher(self._keys[self._current], table, column, row_id)
+        return head + nonce + cipher.encrypt(nonce, plaintext, head + _place(table, column, row_id, str(version)))
+
+    def open(self, sealed: bytes, *, table: str, column: str, row_id: str, version: int = 1) -> bytes:
+        """Decrypt a value of one place.
+
+        Raises:
+            SealBroken: not sealed here, not for this place and version, changed, or its key is gone.
+        """
+        key_id, head_bytes = _head(sealed)
+        key = self._keys.get(key_id)
+        if key is None:
+            raise SealBroken(f"{table}.{column} is sealed with a key that is not in the ring")
+        head, rest = sealed[:head_bytes], sealed[head_bytes:]
+        cipher = _row_cipher(key, table, column, row_id)
+        aad = head + _place(table, column, row_id, str(version))
+        try:
+            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], aad)
+        except (InvalidTag, ValueError):
+            raise SealBroken(f"{table}.{column} was changed, or belongs to another row or version") from None
+
+    def needs_reseal(self, sealed: bytes) -> bool:
+        """Tell whether a value was sealed with another key than the current one."""
+        return _head(sealed)[0] != self._current
+
+    def keyed_hash(self, value: str | bytes, *, purpose: str) -> bytes:
+        """Return what a token or code is stored and looked up by: HMAC-SHA-256, its key derived for the purpose.
+
+        The key ring's last key is used, so that a new key put first leaves every look-up valid. Take the last one
+        away only when what it hashed is expired.
+        """
+        key = HKDFExpand(SHA256(), KEY_BYTES, b"byoid hash" + _place(purpose)).derive(self._lookup)
+        return hmac.digest(key, value.encode() if isinstance(value, str) else value, "sha256")
+
+
+def _row_cipher(key: bytes, table: str, column: str, row_id: str) -> AESGCM:
+    return AESGCM(HKDFExpand(SHA256(), KEY_BYTES, b"byoid seal" + _place(table, column, row_id)).derive(key))
+
+
+def _place(*names: str) -> bytes:
+    """Return the names unambiguously: each after its length."""
+    parts = [name.encode() for name in names]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def _head(sealed: bytes) -> tuple[bytes, int]:
+    if sealed[:1] != _FORMAT or len(sealed) < 2 + _NONCE_BYTES:
+        raise SealBroken("expected a sealed value")
+    head_bytes = 2 + sealed[1]
+    return sealed[2:head_bytes], head_bytes
