@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from byoid.encoding import json_object
-from byoid.errors import Discarded, MalformedInput, ResponseRejected, StatusError, VerificationError
+from byoid.errors import ClaimMismatch, Discarded, MalformedInput, ResponseRejected, StatusError, VerificationError
 from byoid.formats.status_list import StatusList
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
@@ -178,6 +178,8 @@ def _require_whole(
     presentations: Collection[AuthenticPresentation], request: PresentationRequest, same_person: Sequence[SamePerson]
 ) -> None:
     """Demand that what is left satisfies the query, authorises all transactions and belongs to one person."""
+    if not presentations:
+        raise ClaimMismatch("none of the presentations can be accepted")
     require_sets(request.dcql_query, {each.query_id for each in presentations})
     if request.transaction_data:
         authorised = {encoded for each in presentations for encoded in each.transactions}
