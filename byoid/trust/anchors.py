@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import Store
 
 from byoid.encoding import sha256
@@ -56,6 +57,11 @@ class TrustAnchor:
     def public_key(self) -> PublicKey:
         """The anchor's key, loaded once; MalformedInput for one that byoid does not use."""
         return PublicKey.from_certificate(self.certificate)
+
+    @cached_property
+    def country_names(self) -> tuple[str, ...]:
+        """The countries in the anchor's subject."""
+        return country_names(self.certificate)
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,12 @@ class TrustAnchors:
     @cached_property
     def _by_der(self) -> dict[tuple[bytes, Purpose], TrustAnchor]:
         return {(a.der, p): a for a in reversed(self.anchors) for p in a.purposes}
+
+
+def country_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the countries in a certificate's subject, in upper case."""
+    found = certificate.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)
+    return tuple(str(attribute.value).upper() for attribute in found)
 
 
 def _store(anchors: Iterable[TrustAnchor]) -> Store | None:

@@ -1,7 +1,8 @@
 """Certificate profiles: what a certificate must carry to sign for a purpose, or to certify whoever does.
 
 ISO/IEC 18013-5 Annex B.1.4 (document signer), RFC 5280 4.2.1 (extensions). `cryptography` itself refuses unknown
-critical extensions, wrong signatures, exceeded path lengths and names that a CA may not certify.
+critical extensions, certificates of no CA that certify others, wrong signatures, exceeded path lengths, and names
+that a CA may not certify.
 """
 
 from dataclasses import dataclass
@@ -15,11 +16,6 @@ from byoid.trust.anchors import Purpose
 
 MAX_CHAIN: Final = 4  # the anchor included
 DOCUMENT_SIGNER: Final = ObjectIdentifier("1.0.18013.5.1.2")
-
-
-def _check_ca(policy: object, certificate: object, constraints: x509.BasicConstraints) -> None:
-    if not constraints.ca:
-        raise ValueError("a certificate that is no CA certifies another")
 
 
 def _check_ca_usage(policy: object, certificate: object, usage: x509.KeyUsage) -> None:
@@ -54,7 +50,7 @@ _ANY: Final = verification.Criticality.AGNOSTIC
 _CRITICAL: Final = verification.Criticality.CRITICAL
 CA_EXTENSIONS: Final = (
     verification.ExtensionPolicy.permit_all()
-    .require_present(x509.BasicConstraints, _CRITICAL, _check_ca)
+    .require_present(x509.BasicConstraints, _CRITICAL, None)
     .require_present(x509.KeyUsage, _ANY, _check_ca_usage)
 )
 _SIGNER_EXTENSIONS: Final = verification.ExtensionPolicy.permit_all().may_be_present(

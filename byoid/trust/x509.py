@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PublicKey
-from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors
+from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors, country_names
 from byoid.trust.crl import Crls
 from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, profile_of
 
@@ -219,8 +219,6 @@ def _build(
     """Build the path and return the anchor that it ends in."""
     leaf, *intermediates = certificates
     store, profile = anchors.store(purpose), profile_of(purpose)
-    if leaf.issuer == leaf.subject:
-        raise UntrustedIssuer("the signer's certificate is self-signed")  # HAIP 6.1.1
     if len(certificates) > profile.max_certificates:
         raise UntrustedIssuer(f"expected a chain of at most {profile.max_certificates} certificates for {purpose}")
     if store is None:
@@ -230,7 +228,10 @@ def _build(
     try:
         path = tuple(verifier.verify(leaf, intermediates).chain)
     except verification.VerificationError as error:
-        raise UntrustedIssuer(f"no valid path to a trust anchor for {purpose}: {error}") from error
+        kind = "self-issued " if leaf.issuer == leaf.subject else ""  # HAIP 6.1.1; no anchor certifies such a signer
+        raise UntrustedIssuer(
+            f"no valid path from the {kind}signer to a trust anchor for {purpose}: {error}"
+        ) from error
     if path[:-1] != certificates:
         raise UntrustedIssuer("expected each certificate of the chain to certify the one before it")
     return _accept_anchor(leaf, path[-1], anchors, purpose)
@@ -243,7 +244,7 @@ def _accept_anchor(
     if anchor is None or anchor.pinned:
         raise UntrustedIssuer(f"the chain ends in a certificate that is no trust anchor for {purpose}")
     _require_curve(anchor.public_key)
-    if purpose is Purpose.MDOC and _country(leaf) != _country(root):  # ISO/IEC 18013-5 B.1.4
+    if purpose is Purpose.MDOC and country_names(leaf) != anchor.country_names:  # ISO/IEC 18013-5 B.1.4
         raise UntrustedIssuer("the document signer's country is not that of its issuing authority")
     return anchor
 
@@ -297,12 +298,6 @@ def _require_not_revoked(chain: TrustedChain, crls: Crls, now: datetime) -> None
 def _key_identifiers(certificates: Sequence[x509.Certificate]) -> frozenset[bytes]:
     found = (_extension(certificate, x509.AuthorityKeyIdentifier) for certificate in certificates)
     return frozenset(extension.key_identifier for extension in found if extension and extension.key_identifier)
-
-
-def _country(certificate: x509.Certificate) -> list[str]:
-    return [
-        str(attribute.value).upper() for attribute in certificate.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)
-    ]
 
 
 def _alternative_names(
