@@ -6,7 +6,7 @@ that says nothing but the id under which the log has it. No route has a `try`.
 """
 
 import logging
-import uuid
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -114,7 +114,7 @@ class _Unexpected:
         except ClientDisconnect:
             _logger.info("the client went away")
         except Exception:
-            log_id = uuid.uuid4().hex
+            log_id = secrets.token_hex(8)
             _logger.exception("unexpected error, log id %s", log_id)
             if started:  # the status is gone out; only a broken connection can still tell
                 raise

@@ -21,8 +21,10 @@ from byoid.service.metrics import route_template
 REDACTED: Final = "[redacted]"
 # A member is secret if one of these is a word of its name: `access_token`, `tx_code`, `holder_key`, `vp_token` …
 _SECRET_WORDS: Final = frozenset(
-    "token tokens code codes secret secrets password authorization cookie key keys jwk jwks proof proofs credential "
-    "credentials claim claims assertion verifier disclosure disclosures nonce presentation portrait dpop pin prf".split()
+    (
+        "token tokens code codes secret secrets password authorization cookie key keys jwk jwks proof proofs nonce "
+        "credential credentials claim claims assertion verifier disclosure disclosures presentation portrait dpop pin prf"
+    ).split()
 )
 _HARMLESS: Final = frozenset({"error_code", "status_code"})
 _TOKENS: Final = re.compile(

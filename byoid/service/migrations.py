@@ -60,7 +60,7 @@ class Migrations:
         _connect(url, compare)
         return found
 
-    def _with_connection(self, url: str, act: Callable[[Config], None]) -> None:
+    def _with_connection(self, url: str, act: Callable[[Config], object]) -> None:
         def run_with(connection: Connection) -> None:
             config = Config()
             config.set_main_option("script_location", str(self.folder).replace("%", "%%"))
