@@ -17,7 +17,7 @@ from byoid.errors import MalformedInput
 from byoid.formats.mdoc.mso import member, require_version
 
 MIN_SALT_BYTES: Final = 16  # 9.1.2.5
-MAX_DIGEST_ID: Final = 2**31 - 1  # 9.1.2.4: smaller than 2^31
+MAX_DIGEST_ID: Final = 2**32 - 1  # the standard has 2^31 - 1, but @owf/mdoc issues 32 random bits
 STATUS_OK: Final = 0
 TAG_24: Final = b"\xd8\x18"
 
@@ -143,7 +143,7 @@ def _item(value: object) -> IssuerSignedItem:
         case _:
             raise MalformedInput("expected digestID, random, elementIdentifier and elementValue in an IssuerSignedItem")
     if type(digest_id) is not int or not 0 <= digest_id <= MAX_DIGEST_ID:
-        raise MalformedInput("expected a digestID from 0 to 2^31 - 1")
+        raise MalformedInput("expected a digestID of at most 32 bits")
     if type(salt) is not bytes or len(salt) < MIN_SALT_BYTES:
         raise MalformedInput(f"expected a random of at least {MIN_SALT_BYTES} bytes")
     if type(name) is not str:

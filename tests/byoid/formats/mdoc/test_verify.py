@@ -251,7 +251,7 @@ DEFECTS = [
     ("an item has no digest ID", "disclosed", first(without("digestID")), MalformedInput),
     ("a digest ID is true", "items", first(with_(digestID=True)), MalformedInput),
     ("a digest ID is negative", "items", first(with_(digestID=-1)), MalformedInput),
-    ("a digest ID is 2^31", "items", first(with_(digestID=2**31)), MalformedInput),
+    ("a digest ID is 2^32", "items", first(with_(digestID=2**32)), MalformedInput),
     ("an item has no random", "items", first(without("random")), MalformedInput),
     ("the random is of 15 bytes", "items", first(with_(random=b"\x00" * 15)), MalformedInput),
     ("the random is text", "items", first(with_(random="r" * 32)), MalformedInput),
