@@ -25,6 +25,7 @@ class DisclosureIndex:
         """Index an SD-JWT that has all its disclosures."""
         index = cls(processed, f"{sd_jwt.jws.compact}~", tuple(f"{each}~" for each in sd_jwt.disclosures))
         index._add(processed.claims, (), (), ())
+        del index.needed[()]  # an empty path selects nothing, and must not select everything
         return index
 
     def present(self, paths: Collection[ClaimPath]) -> str:

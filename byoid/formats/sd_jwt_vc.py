@@ -164,7 +164,7 @@ class VerifiedSdJwtVc:
     """
 
     vct: str
-    claims: dict[str, Any]
+    claims: dict[str, Any] = field(repr=False)
     issuer: str | None
     aka_vcts: tuple[str, ...]
     status: StatusReference | None
@@ -173,7 +173,7 @@ class VerifiedSdJwtVc:
     issued_at: datetime | None
     expires_at: datetime | None
     transaction_data_hashes: tuple[str, ...]
-    processed: ProcessedSdJwt
+    processed: ProcessedSdJwt = field(repr=False)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -266,8 +266,8 @@ def verify_sd_jwt_vc(
 class HeldSdJwtVc:
     """An SD-JWT VC in a wallet, with all its disclosures. It was verified at receipt; the text is all that is kept."""
 
-    text: str
-    sd_jwt: SdJwtVc
+    text: str = field(repr=False)
+    sd_jwt: SdJwtVc = field(repr=False)
     vct: str
     processed: ProcessedSdJwt = field(repr=False)
 

@@ -37,6 +37,12 @@ class SvgProperties(Message):
     color_scheme: Literal["light", "dark"] | None = None
     contrast: Literal["normal", "high"] | None = None
 
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.orientation is None and self.color_scheme is None and self.contrast is None:
+            raise ValueError("must name at least one property")
+        return self
+
 
 class SvgTemplate(Image):
     """An SVG template (5.5.1.2)."""
@@ -58,6 +64,12 @@ class Rendering(Message):
 
     simple: SimpleRendering | None = None
     svg_templates: Array[SvgTemplate] = ()
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        if len(self.svg_templates) > 1 and any(each.properties is None for each in self.svg_templates):
+            raise ValueError("several svg_templates must have properties each")
+        return self
 
 
 class TypeDisplay(Message):
