@@ -23,7 +23,7 @@ REDACTED: Final = "[redacted]"
 _SECRET_WORDS: Final = frozenset(
     (
         "token tokens code codes secret secrets password authorization cookie key keys jwk jwks proof proofs nonce "
-        "credential credentials claim claims assertion verifier disclosure disclosures presentation portrait dpop pin prf"
+        "credential credentials claim claims assertion verifier disclosure disclosures presentation portrait pin prf"
     ).split()
 )
 _HARMLESS: Final = frozenset({"error_code", "status_code"})

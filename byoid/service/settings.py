@@ -7,11 +7,10 @@ refuses what only a demo may have: demo secrets, http, weak keys. Values never a
 import base64
 import binascii
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from byoid.errors import ByoidError
@@ -51,7 +50,7 @@ class ServiceSettings(BaseSettings):
     # Keys that seal what is stored: "id:base64url of 32 random bytes", comma-separated, the first one is in use.
     sealing_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     # Private networks that outgoing requests may reach all the same, such as that of an internal issuer.
-    allowed_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
     # The largest request body that is read.
     max_body_bytes: int = Field(default=1 << 20, ge=1024)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
