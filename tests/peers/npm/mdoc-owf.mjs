@@ -66,12 +66,14 @@ await serve({
     return { failed, namespaces: Object.fromEntries([...namespaces].map(([name, items]) => [name, plain(items)])) };
   },
   // Its verifier compares the algorithm's name with its number and so refuses every MAC; this is the check behind that.
+  // It also leaves an empty external_aad out of the MAC_structure, against RFC 9052 6.3, unless it is set.
   verifyMac: async ({ response, transcript, readerKey }) => {
     const [document] = peer.DeviceResponse.decode(bytes(response)).documents;
     const sessionTranscript = peer.SessionTranscript.decode(bytes(transcript));
     const { deviceMac } = document.deviceSigned.deviceAuth;
     deviceMac.detachedPayload = peer.DeviceAuthentication.create(
       { sessionTranscript, docType: document.docType, deviceNamespaces: document.deviceSigned.deviceNamespaces }).encode({ asDataItem: true });
+    deviceMac.externalAad = new Uint8Array();
     const publicKey = document.issuerSigned.issuerAuth.mobileSecurityObject.deviceKeyInfo.deviceKey;
     return deviceMac.verify({ publicKey, privateKey: peer.CoseKey.fromJwk(readerKey), sessionTranscript }, context);
   },
