@@ -39,7 +39,8 @@ from byoid.keys import PublicKey
 CHALLENGE_BYTES: Final = 32
 MAX_RESPONSE_BYTES: Final = 1 << 16
 _MAX_CREDENTIAL_ID_BYTES: Final = 1023  # WebAuthn §7.1 step 25
-_ALGORITHMS: Final = [COSEAlgorithmIdentifier.ECDSA_SHA_256, COSEAlgorithmIdentifier.EDDSA]
+_JOSE_ALGORITHMS: Final = {COSEAlgorithmIdentifier.ECDSA_SHA_256: "ES256", COSEAlgorithmIdentifier.EDDSA: "Ed25519"}
+_ALGORITHMS: Final = list(_JOSE_ALGORITHMS)
 # Public inputs of the PRF. Fixed for all, so that one prompt is enough on a browser that has never seen the citizen:
 # the authenticator mixes in a secret of its own for each credential.
 READING_SALT: Final = sha256(b"byoid wallet reading key, version 1").digest()
@@ -287,8 +288,9 @@ def _checked_flags(flags: AuthenticatorDataFlags) -> AuthenticatorDataFlags:
 def _require_usable(cose_key: bytes) -> None:
     """Load the key now: a point off the curve would register, and fail at every sign-in."""
     try:
-        key = decoded_public_key_to_cryptography(decode_credential_public_key(cose_key))
+        decoded = decode_credential_public_key(cose_key)
+        native = decoded_public_key_to_cryptography(decoded)
     except (WebAuthnException, ValueError, KeyError, TypeError, UnsupportedAlgorithm) as error:
         raise MalformedInput("the passkey's public key cannot be used") from error
-    if "ES256" not in (algorithms := PublicKey.from_native(key).algorithms) and "Ed25519" not in algorithms:
-        raise MalformedInput("expected a passkey on P-256 or Ed25519")
+    if _JOSE_ALGORITHMS.get(decoded.alg) not in PublicKey.from_native(native).algorithms:
+        raise MalformedInput("expected a passkey on P-256 or Ed25519, with the algorithm of its key")

@@ -179,12 +179,24 @@ async def test_signing_out_ends_the_session(browser: Browser) -> None:
 
 
 async def test_a_second_passkey_is_added_with_an_assertion_of_the_first(browser: Browser) -> None:
+    """The steps of `addPasskey`, one by one: between them the citizen takes the other device into their hand."""
     await browser.call(REGISTER)
-    first = browser.authenticator
+    first = {"authenticatorId": browser.authenticator}
+    await browser.devtools.send("WebAuthn.setAutomaticPresenceSimulation", {**first, "enabled": False})
     await browser.add(transport="usb")
+    second = {"authenticatorId": browser.authenticator}
+    await browser.call(
+        "p.post('/passkeys/add/options', {account_name: 'Ada'}).then(p.create).then(c => { window.created = c })"
+    )
+    await browser.devtools.send("WebAuthn.setAutomaticPresenceSimulation", {**first, "enabled": True})
+    await browser.devtools.send("WebAuthn.setAutomaticPresenceSimulation", {**second, "enabled": False})
 
-    added = await browser.call("p.addPasskey({accountName: 'Ada', name: 'Key'})")
-    await browser.devtools.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": first})
+    added = await browser.call(
+        "p.post('/passkeys/add/proposal', {...window.created, name: 'Key'}).then(p.get)"
+        ".then(answer => p.post('/passkeys/add', {...answer, new_secrets: window.created.secrets}))"
+    )
+    await browser.devtools.send("WebAuthn.removeVirtualAuthenticator", first)
+    await browser.devtools.send("WebAuthn.setAutomaticPresenceSimulation", {**second, "enabled": True})
     signed_in = await browser.call("p.signIn()")
 
     assert added == {"action": "add-passkey", "recovery_code": None}
