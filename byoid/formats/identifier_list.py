@@ -19,10 +19,8 @@ from byoid.formats.status_claims import (
     NAMES,
     STATUS_LIST,
     list_claims,
-    optional_time,
     require_current,
     require_subject,
-    required_time,
     time_to_live,
 )
 from byoid.keys import PublicKey
@@ -138,9 +136,8 @@ def verify_identifier_list(
     if not isinstance(labelled, Mapping) or STATUS_LIST in labelled:  # 12.3.6.4: one kind of list in a token
         raise MalformedInput("expected claims with an identifier list, and no status list")
     claims = {name: labelled[label] for label, name in NAMES.items() if label in labelled}
-    issued_at, expires_at = required_time(claims, "iat"), optional_time(claims, "exp")
     require_subject(claims, uri)
-    require_current(issued_at, expires_at, now=now, leeway=leeway, max_age=max_age)
+    issued_at, expires_at = require_current(claims, now=now, leeway=leeway, max_age=max_age)
     return IdentifierList(uri, _identifiers(claims), issued_at, expires_at, time_to_live(claims))
 
 

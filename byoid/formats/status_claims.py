@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from byoid.errors import ClaimMismatch, Expired, MalformedInput, NotYetValid
 
-SUBJECT, EXPIRES, ISSUED, IDENTIFIER_LIST, STATUS_LIST, TTL = 2, 4, 6, 65530, 65533, 65534  # claims of a CWT
+SUBJECT, EXPIRES, NOT_BEFORE, ISSUED = 2, 4, 5, 6  # claims of a CWT (RFC 8392)
+IDENTIFIER_LIST, STATUS_LIST, TTL = 65530, 65533, 65534
 NAMES: Final = {
-    SUBJECT: "sub", EXPIRES: "exp", ISSUED: "iat", TTL: "ttl",
+    SUBJECT: "sub", EXPIRES: "exp", NOT_BEFORE: "nbf", ISSUED: "iat", TTL: "ttl",
     STATUS_LIST: "status_list", IDENTIFIER_LIST: "identifier_list",
 }  # fmt: skip
 LEEWAY: Final = timedelta(seconds=60)
@@ -42,38 +43,34 @@ def require_subject(claims: Mapping[str, Any], uri: str) -> None:
 
 
 def require_current(
-    issued_at: datetime, expires_at: datetime | None, *, now: datetime, leeway: timedelta, max_age: timedelta | None
-) -> None:
-    """Demand a list that is not from the future, not expired, and not older than the caller's policy (8.3, 4b, 4c).
+    claims: Mapping[str, Any], *, now: datetime, leeway: timedelta, max_age: timedelta | None
+) -> tuple[datetime, datetime | None]:
+    """Return `iat` and `exp` of a list that speaks about now (8.3, 4b, 4c).
 
     Raises:
-        NotYetValid: `iat` lies ahead.
-        Expired: `exp` is past, or `iat` further back than `max_age`.
+        MalformedInput: no `iat`, or a time that is no numeric date.
+        NotYetValid: `iat` or `nbf` lies ahead.
+        Expired: `exp` is past, or `iat` further back than `max_age`, the caller's policy.
     """
-    if issued_at > now + leeway:
+    issued_at, expires_at, not_before = (_time(claims, name) for name in ("iat", "exp", "nbf"))
+    if issued_at is None:
+        raise MalformedInput("expected iat in the status list token")
+    if max(issued_at, not_before or issued_at) > now + leeway:
         raise NotYetValid("the status list comes from the future")
     if expires_at is not None and expires_at <= now - leeway:
         raise Expired("the status list is expired")
     if max_age is not None and issued_at + max_age < now - leeway:
         raise Expired(f"the status list is older than {max_age}")
+    return issued_at, expires_at
 
 
-def optional_time(claims: Mapping[str, Any], name: str) -> datetime | None:
-    """Return a numeric date, None without the claim; MalformedInput for anything else."""
+def _time(claims: Mapping[str, Any], name: str) -> datetime | None:
     if name not in claims:
         return None
     value: Any = claims[name]
     if type(value) not in (int, float) or not 0 <= value <= _MAX_TIME:
         raise MalformedInput(f"expected a numeric date as {name} of the status list token")
     return datetime.fromtimestamp(value, UTC)
-
-
-def required_time(claims: Mapping[str, Any], name: str) -> datetime:
-    """Return a numeric date; MalformedInput without the claim."""
-    time = optional_time(claims, name)
-    if time is None:
-        raise MalformedInput(f"expected {name} in the status list token")
-    return time
 
 
 def time_to_live(claims: Mapping[str, Any]) -> timedelta | None:

@@ -29,10 +29,8 @@ from byoid.formats.status_claims import (
     NAMES,
     STATUS_LIST,
     list_claims,
-    optional_time,
     require_current,
     require_subject,
-    required_time,
     time_to_live,
     without_none,
 )
@@ -258,12 +256,11 @@ def verify_status_list_token(
     status_list = claims.get("status_list")
     if not isinstance(status_list, Mapping):  # 3b: required claims
         raise MalformedInput("expected a status_list object in the status list token")
-    issued_at, expires_at = required_time(claims, "iat"), optional_time(claims, "exp")
     require_subject(claims, uri)  # 4a
-    require_current(issued_at, expires_at, now=now, leeway=leeway, max_age=max_age)  # 4b, 4c
+    issued_at, expires_at = require_current(claims, now=now, leeway=leeway, max_age=max_age)  # 4b, 4c
     return StatusList(
         uri=uri,
-        array=_array(status_list),  # 5
+        array=_array(status_list, token.media_type),  # 5
         issued_at=issued_at,
         expires_at=expires_at,
         ttl=time_to_live(claims),  # 4d is the cache's
@@ -284,9 +281,10 @@ def _verified_claims(parts: Jws | Sign1, key: PublicKey, algorithms: Collection[
     return {name: claims[label] for label, name in NAMES.items() if label in claims}
 
 
-def _array(status_list: Mapping[str, Any]) -> StatusArray:
-    bits, compressed = status_list.get("bits"), status_list.get("lst")
-    compressed = b64u_decode(compressed) if isinstance(compressed, str) else compressed
+def _array(status_list: Mapping[str, Any], media_type: str) -> StatusArray:
+    """Read the list: `lst` is base64url in JSON (4.2), a byte string in CBOR (4.3)."""
+    bits, lst = status_list.get("bits"), status_list.get("lst")
+    compressed = b64u_decode(lst) if media_type == JWT_MEDIA_TYPE and isinstance(lst, str) else lst
     if type(bits) is not int or not isinstance(compressed, bytes):
         raise MalformedInput("expected bits and lst in the status list")
     return StatusArray.from_compressed(compressed, bits=bits)
