@@ -1,0 +1,54 @@
+"""mdoc: issue 25 elements, present 5 of them over an OpenID4VP session, verify with a known issuer and by its chain."""
+
+import cbor2
+import isomdoc
+
+from benchmarks.inputs import CLIENT_ID, NONCE, NOW, RESPONSE_URI, SHOWN_ELEMENTS, Inputs
+from benchmarks.yardstick import Row
+from byoid.formats.mdoc.present import HeldMdoc
+from byoid.formats.mdoc.session import session_transcript_redirect
+from byoid.formats.mdoc.structures import parse_device_response
+from byoid.formats.mdoc.verify import VerifiedMdoc, verify_document
+from byoid.signing import sign_now
+from byoid.trust.anchors import Purpose
+from byoid.trust.x509 import ChainCache, verify_chain
+
+
+def rows(inputs: Inputs) -> list[Row]:
+    transcript = session_transcript_redirect(CLIENT_ID, NONCE, RESPONSE_URI, inputs.verifier.public.thumbprint)
+    held = HeldMdoc.from_bytes(inputs.issue_mdl())
+
+    def present() -> bytes:
+        unsigned = held.prepare_response(SHOWN_ELEMENTS, session_transcript=transcript, algorithm="ES256")
+        return sign_now(unsigned, inputs.holder)
+
+    response = present()
+
+    def verify() -> VerifiedMdoc:
+        (document,) = parse_device_response(response).documents
+        return verify_document(document, issuer_key=inputs.issuer.public, session_transcript=transcript, now=NOW)
+
+    def verify_by_chain(cache: ChainCache | None = None) -> VerifiedMdoc:
+        (document,) = parse_device_response(response).documents
+        chain = verify_chain(document.x5chain, anchors=inputs.anchors, purpose=Purpose.MDOC, now=NOW, cache=cache)
+        return verify_document(
+            document,
+            issuer_key=chain.public_key,
+            session_transcript=transcript,
+            now=NOW,
+            issuer_certificate=chain.leaf,
+        )
+
+    cache, decoded = ChainCache(), cbor2.loads(transcript)
+    return [
+        Row("mdoc.issue", inputs.issue_mdl, goal_y=2.0),
+        Row("mdoc.present", present, goal_y=0.8),
+        Row(
+            "mdoc.verify",
+            verify,
+            goal_y=3.3,
+            peers={"isomdoc": lambda: isomdoc.verify_device_response(response, decoded)},
+        ),
+        Row("mdoc.verify_chain", verify_by_chain, goal_y=5.5),
+        Row("mdoc.verify_chain_cached", lambda: verify_by_chain(cache), goal_y=3.3),
+    ]
