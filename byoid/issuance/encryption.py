@@ -63,8 +63,7 @@ def decrypt_request(jwe: str, *, keys: Mapping[str, PrivateKey], support: Creden
     """
     try:
         header = parse_jwe_header(jwe)
-        key_id = header.get("kid")
-        key = keys.get(key_id) if isinstance(key_id, str) else None
+        key = keys.get(header.get("kid", ""))
         if key is None:
             raise WrongType("the JWE names no key of ours")
         _require_listed("zip", header.get("zip"), support.zip_values_supported)

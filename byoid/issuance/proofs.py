@@ -254,13 +254,13 @@ def _certified_key(x5c: tuple[bytes, ...]) -> PublicKey:
         raise MalformedInput("the key proof's x5c does not begin with a certificate") from None
 
 
-def _attested_key(key_id: object, attestation: VerifiedKeyAttestation) -> PublicKey:
+def _attested_key(key_id: str, attestation: VerifiedKeyAttestation) -> PublicKey:
     """Find a key by its `kid`, else by its place, as the example of F.1 has it."""
     for own_id, key in zip(attestation.key_ids, attestation.keys, strict=True):
         if own_id is not None and own_id == key_id:
             return key
     places = {str(place): key for place, key in enumerate(attestation.keys)}
-    if not isinstance(key_id, str) or key_id not in places:
+    if key_id not in places:
         raise HolderBindingError("the key proof names a key that its attestation does not attest")
     return places[key_id]
 
