@@ -124,6 +124,15 @@ def test_a_device_mac_has_the_form_of_the_standard(world, held):
 
 
 @pytest.mark.hostile
+def test_an_mdoc_without_its_mso_is_not_held(world):
+    issued = cbor2.loads(world.issue())
+    issued["issuerAuth"][2] = None
+
+    with pytest.raises(MalformedInput):
+        HeldMdoc.from_bytes(cbor2.dumps(issued))
+
+
+@pytest.mark.hostile
 @pytest.mark.parametrize("raw", [b"", b"\xa0", b"\x80", b"\xa1\x6aissuerAuth\x80", b"\x01"])
 def test_what_is_no_issuer_signed_is_not_held(raw):
     with pytest.raises(MalformedInput):
