@@ -1,0 +1,450 @@
+"""Request objects and clients: OpenID4VP 1.0 sections 5, 5.8 to 5.10, 8.2, 12; HAIP 1.0 section 5."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from byoid.encoding import b64u_encode, json_dumps, sha256
+from byoid.errors import (
+    BadSignature,
+    ByoidError,
+    ClaimMismatch,
+    Expired,
+    MalformedInput,
+    NotYetValid,
+    UntrustedIssuer,
+    WrongType,
+)
+from byoid.jose import parse_jwe_header, parse_jws, prepare_jws, x5c_header
+from byoid.keys import PrivateKey
+from byoid.message import parse_message
+from byoid.presentation.client_id import Prefix, RegisteredClient, VerifierTrust, parse_client_id
+from byoid.presentation.request import AuthorizationRequest, ClientMetadata, WalletMetadata
+from byoid.presentation.request_object import (
+    AuthenticRequest,
+    WalletAbilities,
+    decrypt_request_object,
+    encrypt_request_object,
+    prepare_request_object,
+    require_sound,
+    verify_request,
+)
+from byoid.presentation.verifier_attestation import prepare_verifier_attestation
+from byoid.signing import sign_now
+from byoid.trust.anchors import Purpose
+from byoid.trust.pki import SubjectName, dns, make_leaf, make_root, to_der
+from byoid.wire_errors import (
+    InvalidClient,
+    InvalidRequest,
+    InvalidScope,
+    InvalidTransactionData,
+    VpFormatsNotSupported,
+)
+from tests.byoid.presentation.world import (
+    CLIENT_ID,
+    NOW,
+    PID_QUERY,
+    RESPONSE_URI,
+    Payment,
+    World,
+    authorization_request,
+)
+
+ATTESTER = PrivateKey.generate()
+REGISTERED = RegisteredClient("Shop", ClientMetadata(), frozenset({RESPONSE_URI}))
+
+
+def make(world: World, request: AuthorizationRequest, *, key: PrivateKey | None = None, **changes: Any) -> str:
+    arguments: dict[str, Any] = {"algorithm": "ES256", "issued_at": NOW, "x5c": world.access_chain, **changes}
+    return sign_now(prepare_request_object(request, **arguments), key or world.verifier)
+
+
+def make_raw(world: World, claims: dict[str, Any], *, typ: str = "oauth-authz-req+jwt", **header: Any) -> str:
+    members = {"aud": "https://self-issued.me/v2", **authorization_request().to_wire(), **claims}
+    present = {name: value for name, value in members.items() if value is not None}
+    full = {"x5c": x5c_header(world.access_chain), **header}
+    return sign_now(prepare_jws(present, algorithm="ES256", typ=typ, header=full), world.verifier)
+
+
+def verify(world: World, request: str | AuthorizationRequest, **changes: Any) -> AuthenticRequest:
+    arguments: dict[str, Any] = {
+        "client_id": CLIENT_ID,
+        "trust": world.verifier_trust,
+        "abilities": WalletAbilities(frozenset({"dc+sd-jwt"}), {"payment": Payment}),
+        "now": NOW,
+        **changes,
+    }
+    return verify_request(request, **arguments)
+
+
+def x509_hash(world: World) -> str:
+    return f"x509_hash:{b64u_encode(sha256(world.access_chain[0]))}"
+
+
+# --- honest requests, one for each prefix
+
+
+def test_x509_san_dns(world: World) -> None:
+    authentic = verify(world, make(world, authorization_request()))
+
+    assert authentic.client.name == "Verifier Ltd"
+    assert authentic.client.identifier.prefix is Prefix.X509_SAN_DNS
+    assert authentic.audience == CLIENT_ID
+    assert authentic.request.response_uri == RESPONSE_URI
+
+
+def test_x509_hash_may_name_any_response_uri(world: World) -> None:
+    request = authorization_request(client_id=x509_hash(world), response_uri="https://elsewhere.example/r")
+    assert verify(world, make(world, request), client_id=x509_hash(world)).client.signed
+
+
+def test_a_trusted_client_may_choose_its_response_uri(world: World) -> None:
+    trust = replace(world.verifier_trust, trusted_clients={CLIENT_ID})
+    request = authorization_request(response_uri="https://elsewhere.example/r")
+    assert verify(world, make(world, request), trust=trust)
+
+
+@pytest.mark.parametrize("uri", [RESPONSE_URI, None])
+def test_redirect_uri_is_unsigned_and_may_leave_out_the_uri(world: World, uri: str | None) -> None:
+    client_id = f"redirect_uri:{RESPONSE_URI}"
+    authentic = verify(world, authorization_request(client_id=client_id, response_uri=uri), client_id=client_id)
+
+    assert authentic.request.response_uri == RESPONSE_URI
+    assert not authentic.client.signed
+    assert authentic.client.name == "verifier.example"
+
+
+def test_a_registered_client_is_known_by_its_registration(world: World) -> None:
+    trust = VerifierTrust(world.anchors, registered={"https://shop.example": REGISTERED})
+    request = authorization_request(client_id="https://shop.example")
+    authentic = verify(world, request, client_id="https://shop.example", trust=trust)
+
+    assert authentic.client.name == "Shop"
+    assert authentic.metadata is REGISTERED.metadata
+
+
+def test_a_registered_client_with_a_key_signs(world: World) -> None:
+    trust = VerifierTrust(world.anchors, registered={"shop": replace(REGISTERED, key=world.verifier.public)})
+    request = authorization_request(client_id="shop")
+    assert verify(world, make(world, request, x5c=()), client_id="shop", trust=trust).client.signed
+    with pytest.raises(UntrustedIssuer):
+        verify(world, request, client_id="shop", trust=trust)
+
+
+@pytest.mark.parametrize("redirect_uris", [None, [RESPONSE_URI]])
+def test_verifier_attestation(world: World, redirect_uris: list[str] | None) -> None:
+    client_id = "verifier_attestation:verifier.example"
+    request = make(
+        world,
+        authorization_request(client_id=client_id),
+        x5c=(),
+        attestation=attestation(world, redirect_uris=redirect_uris),
+    )
+    assert verify(world, request, client_id=client_id, trust=attested(world)).client.attestation is not None
+
+
+def attestation(world: World, *, signer: PrivateKey = ATTESTER, **changes: Any) -> str:
+    arguments: dict[str, Any] = {
+        "issuer": "https://attester.example",
+        "client_id": "verifier.example",
+        "key": world.verifier.public.jwk,
+        "algorithm": "ES256",
+        "issued_at": NOW,
+        "expires_at": NOW + timedelta(days=1),
+        **changes,
+    }
+    return sign_now(prepare_verifier_attestation(**arguments), signer)
+
+
+def attested(world: World) -> VerifierTrust:
+    return VerifierTrust(world.anchors, attestation_issuers={"https://attester.example": ATTESTER.public})
+
+
+# --- dishonest requests
+
+
+def test_a_prefix_is_what_stands_before_the_first_colon() -> None:
+    identifier = parse_client_id("redirect_uri:https://a.example/b:c")
+    assert (identifier.prefix, identifier.original) == (Prefix.REDIRECT_URI, "https://a.example/b:c")
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "client_id",
+    [
+        "origin:https://verifier.example",
+        "openid_federation:https://verifier.example",
+        "decentralized_identifier:did:example:123",
+        "unknown:x",
+        "X509_HASH:x",
+        "https://verifier.example",
+        "unregistered",
+        "",
+    ],
+)
+def test_a_client_identifier_that_is_not_supported_is_refused(world: World, client_id: str) -> None:
+    with pytest.raises(UntrustedIssuer):
+        parse_client_id(client_id)
+    with pytest.raises(UntrustedIssuer):
+        verify(world, make_raw(world, {"client_id": client_id}), client_id=client_id)
+
+
+def _foreign(purpose: Purpose, host: str = "verifier.example") -> tuple[PrivateKey, tuple[bytes, ...]]:
+    root, key = make_root(SubjectName("Other"), key=PrivateKey.generate(), now=NOW), PrivateKey.generate()
+    leaf = make_leaf(root, SubjectName("V"), key=key.public, purpose=purpose, now=NOW, names=dns(host))
+    return key, to_der(leaf)
+
+
+def _under_another_root(world: World) -> str:
+    key, chain = _foreign(Purpose.ACCESS)
+    return make(world, authorization_request(), key=key, x5c=chain)
+
+
+Make = Callable[[World], str]
+OBJECTS: list[tuple[str, Make, type[ByoidError]]] = [
+    ("another typ", lambda w: make_raw(w, {}, typ="JWT"), WrongType),
+    ("no x5c", lambda w: make(w, authorization_request(), x5c=()), WrongType),
+    ("another root", _under_another_root, UntrustedIssuer),
+    (
+        "anchor in the chain",
+        lambda w: make(w, authorization_request(), x5c=(*w.access_chain, w.root.der)),
+        UntrustedIssuer,
+    ),
+    ("self-signed", lambda w: make(w, authorization_request(), x5c=(w.root.der,)), UntrustedIssuer),
+    (
+        "another host in the certificate",
+        lambda w: make(w, authorization_request(), x5c=w.pid_chain, key=w.issuer),
+        ClaimMismatch,
+    ),
+    ("another key", lambda w: make(w, authorization_request(), key=PrivateKey.generate()), BadSignature),
+    ("another client id inside", lambda w: make_raw(w, {"client_id": "x509_san_dns:other.example"}), ClaimMismatch),
+    ("no client id inside", lambda w: make_raw(w, {"client_id": None}), ClaimMismatch),
+    ("no audience", lambda w: make_raw(w, {"aud": None}), ClaimMismatch),
+    ("another audience", lambda w: make_raw(w, {"aud": "https://other.example"}), ClaimMismatch),
+    ("expired", lambda w: make(w, authorization_request(), issued_at=NOW - timedelta(hours=1)), Expired),
+    ("from the future", lambda w: make(w, authorization_request(), issued_at=NOW + timedelta(hours=1)), NotYetValid),
+    ("not yet valid", lambda w: make_raw(w, {"nbf": NOW.timestamp() + 3600}), NotYetValid),
+    ("exp a text", lambda w: make_raw(w, {"exp": "never"}), MalformedInput),
+    ("exp a boolean", lambda w: make_raw(w, {"exp": True}), MalformedInput),
+    ("no nonce", lambda w: make_raw(w, {"nonce": None}), MalformedInput),
+    ("not a JWT", lambda _: "junk", MalformedInput),
+    ("by scope", lambda w: make_raw(w, {"dcql_query": None, "scope": "pid"}), InvalidScope),
+    ("redirect_uri with direct_post", lambda w: make_raw(w, {"redirect_uri": RESPONSE_URI}), InvalidRequest),
+    ("no response_uri", lambda w: make_raw(w, {"response_uri": None}), InvalidRequest),
+    ("response_uri of another host", lambda w: make_raw(w, {"response_uri": "https://evil.example"}), InvalidRequest),
+    (
+        "response_uri of a subdomain",
+        lambda w: make_raw(w, {"response_uri": "https://a.verifier.example"}),
+        InvalidRequest,
+    ),
+    ("response_uri by http", lambda w: make_raw(w, {"response_uri": "http://verifier.example/r"}), InvalidRequest),
+    ("response mode fragment", lambda w: make_raw(w, {"response_mode": "fragment"}), InvalidRequest),
+    ("response mode of the DC API", lambda w: make_raw(w, {"response_mode": "dc_api"}), InvalidRequest),
+    (
+        "no state without holder binding",
+        lambda w: make_raw(
+            w,
+            {
+                "state": None,
+                "dcql_query": {"credentials": [{**PID_QUERY, "require_cryptographic_holder_binding": False}]},
+            },
+        ),
+        InvalidRequest,
+    ),
+    ("encryption without a key", lambda w: make_raw(w, {"response_mode": "direct_post.jwt"}), InvalidRequest),
+    (
+        "formats that are not supported",
+        lambda w: make_raw(w, {"dcql_query": {"credentials": [{"id": "a", "format": "ldp_vc", "meta": {}}]}}),
+        VpFormatsNotSupported,
+    ),
+    (
+        "unknown transaction data",
+        lambda w: make_raw(
+            w, {"transaction_data": [b64u_encode(json_dumps({"type": "x", "credential_ids": ["pid"]}))]}
+        ),
+        InvalidTransactionData,
+    ),
+]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("make_object", "error"), [pytest.param(*case[1:], id=case[0]) for case in OBJECTS])
+def test_a_request_object_that_breaks_a_rule_is_refused(
+    world: World, make_object: Make, error: type[ByoidError]
+) -> None:
+    with pytest.raises(error):
+        verify(world, make_object(world))
+
+
+@pytest.mark.hostile
+def test_the_hash_of_another_certificate_is_refused(world: World) -> None:
+    client_id = f"x509_hash:{b64u_encode(sha256(b'other'))}"
+    with pytest.raises(ClaimMismatch):
+        verify(world, make(world, authorization_request(client_id=client_id)), client_id=client_id)
+
+
+@pytest.mark.hostile
+def test_a_redirect_uri_client_cannot_sign_and_cannot_send_elsewhere(world: World) -> None:
+    client_id = f"redirect_uri:{RESPONSE_URI}"
+    with pytest.raises(UntrustedIssuer):
+        verify(world, make_raw(world, {"client_id": client_id}), client_id=client_id)
+    with pytest.raises(InvalidRequest):
+        request = authorization_request(client_id=client_id, response_uri="https://evil.example")
+        verify(world, request, client_id=client_id)
+
+
+@pytest.mark.hostile
+def test_a_client_whose_prefix_demands_it_must_sign(world: World) -> None:
+    for client_id in (CLIENT_ID, x509_hash(world), "verifier_attestation:x"):
+        with pytest.raises(UntrustedIssuer):
+            verify(world, authorization_request(client_id=client_id), client_id=client_id)
+
+
+@pytest.mark.hostile
+def test_a_registered_client_cannot_bring_metadata_another_uri_or_an_unknown_key(world: World) -> None:
+    trust = VerifierTrust(world.anchors, registered={"shop": REGISTERED})
+    with pytest.raises(InvalidClient):
+        request = authorization_request(client_id="shop", client_metadata={})
+        verify(world, request, client_id="shop", trust=trust)
+    with pytest.raises(InvalidRequest):
+        request = authorization_request(client_id="shop", response_uri="https://evil.example")
+        verify(world, request, client_id="shop", trust=trust)
+    with pytest.raises(UntrustedIssuer):
+        verify(world, make(world, authorization_request(client_id="shop")), client_id="shop", trust=trust)
+
+
+ATTESTATIONS: list[tuple[str, Callable[[World], str | None], type[ByoidError]]] = [
+    ("none", lambda _: None, MalformedInput),
+    ("untrusted issuer", lambda w: attestation(w, issuer="https://other.example"), UntrustedIssuer),
+    ("another signer", lambda w: attestation(w, signer=PrivateKey.generate()), BadSignature),
+    ("expired", lambda w: attestation(w, expires_at=NOW - timedelta(days=1)), Expired),
+    ("for another client", lambda w: attestation(w, client_id="other"), ClaimMismatch),
+    ("for another key", lambda w: attestation(w, key=PrivateKey.generate().public.jwk), BadSignature),
+    ("for another redirect URI", lambda w: attestation(w, redirect_uris=["https://a.example"]), InvalidRequest),
+    (
+        "another typ",
+        lambda w: sign_now(prepare_jws({"iss": "https://attester.example"}, algorithm="ES256", typ="JWT"), ATTESTER),
+        WrongType,
+    ),
+    ("without exp", lambda w: raw_attestation({"sub": "verifier.example"}), MalformedInput),
+    ("without cnf", lambda w: raw_attestation({"sub": "verifier.example", "exp": 9e9}), MalformedInput),
+    (
+        "private key in cnf",
+        lambda w: raw_attestation({"sub": "verifier.example", "exp": 9e9, "cnf": {"jwk": w.verifier.to_jwk()}}),
+        MalformedInput,
+    ),
+    (
+        "redirect_uris a text",
+        lambda w: raw_attestation(
+            {"sub": "verifier.example", "exp": 9e9, "cnf": {"jwk": w.verifier.public.jwk}, "redirect_uris": "x"}
+        ),
+        MalformedInput,
+    ),
+]
+
+
+def raw_attestation(claims: dict[str, Any]) -> str:
+    members = {"iss": "https://attester.example", **claims}
+    return sign_now(prepare_jws(members, algorithm="ES256", typ="verifier-attestation+jwt"), ATTESTER)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("attest", "error"), [pytest.param(*case[1:], id=case[0]) for case in ATTESTATIONS])
+def test_a_verifier_attestation_that_breaks_a_rule_is_refused(
+    world: World, attest: Callable[[World], str | None], error: type[ByoidError]
+) -> None:
+    client_id = "verifier_attestation:verifier.example"
+    jwt = make(world, authorization_request(client_id=client_id), x5c=(), attestation=attest(world))
+    with pytest.raises(error):
+        verify(world, jwt, client_id=client_id, trust=attested(world))
+
+
+def test_the_wallet_nonce_must_come_back(world: World) -> None:
+    request = authorization_request()
+    assert verify(world, make(world, request, wallet_nonce="w1"), wallet_nonce="w1")
+    for found in (None, "w2"):
+        with pytest.raises(ClaimMismatch):
+            verify(world, make(world, request, wallet_nonce=found), wallet_nonce="w1")
+
+
+def test_a_discovered_wallet_is_addressed_by_its_issuer_identifier(world: World) -> None:
+    jwt = make(world, authorization_request(), audience="https://wallet.example")
+    assert verify(world, jwt, audience="https://wallet.example")
+
+
+# --- what a verifier prepares
+
+
+def test_a_request_object_has_the_type_and_lives_for_minutes(world: World) -> None:
+    jws = parse_jws(make(world, authorization_request()))
+    claims = jws.claims()
+    assert jws.typ == "oauth-authz-req+jwt"
+    assert claims["exp"] - claims["iat"] == 300
+    assert "iss" not in claims
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": None},
+        {"client_id": f"redirect_uri:{RESPONSE_URI}"},
+        {"client_id": "origin:https://verifier.example"},
+        {"nonce": "short"},
+        {"state": "short"},
+        {"response_mode": "fragment"},
+        {"redirect_uri": RESPONSE_URI},
+        {"dcql_query": {"credentials": [{**PID_QUERY, "claims": [{"path": ["a"]}, {"path": ["a"]}]}]}},
+        {"state": None, "dcql_query": {"credentials": [{**PID_QUERY, "require_cryptographic_holder_binding": False}]}},
+        {"dcql_query": None, "scope": "x"},
+    ],
+)
+def test_our_own_request_must_be_sound(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        require_sound(authorization_request(**changes))
+
+
+def test_a_request_object_is_encrypted_to_the_wallets_key(world: World) -> None:
+    jwt, key = make(world, authorization_request()), PrivateKey.generate()
+    jwk = {**key.public.jwk, "kid": "w", "alg": "ECDH-ES", "use": "enc"}
+    metadata = parse_message(WalletMetadata, {"vp_formats_supported": {}, "jwks": {"keys": [jwk]}})
+
+    encrypted = encrypt_request_object(jwt, metadata)
+
+    assert parse_jwe_header(encrypted)["cty"] == "oauth-authz-req+jwt"
+    assert decrypt_request_object(encrypted, {"w": key}) == jwt
+    assert decrypt_request_object(jwt, {}) == jwt
+    with pytest.raises(MalformedInput):
+        decrypt_request_object(encrypted, {"other": key})
+    assert encrypt_request_object(jwt, parse_message(WalletMetadata, {"vp_formats_supported": {}})) == jwt
+    assert verify(world, decrypt_request_object(encrypted, {"w": key}))
+
+
+@pytest.mark.hostile
+def test_what_was_encrypted_must_be_a_jwt(world: World) -> None:
+    from byoid.jose import encrypt
+
+    key = PrivateKey.generate()
+    jwe = encrypt("ä".encode(), {**key.public.jwk, "kid": "w", "alg": "ECDH-ES"}, enc="A128GCM")
+    with pytest.raises(MalformedInput):
+        decrypt_request_object(jwe, {"w": key})
+
+
+def test_transaction_data_are_read_for_the_person(world: World, abilities: WalletAbilities) -> None:
+    payment = Payment(type="payment", credential_ids=("pid",), amount="10 EUR")
+    jwt = make(world, authorization_request(transaction_data=[payment.encode()]))
+
+    assert verify(world, jwt, abilities=abilities).transactions[0].data == payment
+    with pytest.raises(InvalidTransactionData):
+        verify(world, jwt, abilities=replace(abilities, transaction_data_types={}))
+
+
+def test_loopback_response_uris_need_permission(world: World, abilities: WalletAbilities) -> None:
+    uri = "http://localhost:8002/r"
+    client_id = f"redirect_uri:{uri}"
+    request = authorization_request(client_id=client_id, response_uri=uri)
+    with pytest.raises(InvalidRequest):
+        verify(world, request, client_id=client_id)
+    assert verify(world, request, client_id=client_id, abilities=replace(abilities, allow_loopback_http=True))
