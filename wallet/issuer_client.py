@@ -33,11 +33,12 @@ from byoid.message import Message, parse_message
 from byoid.oauth.authorization import AuthorizationRequest, PushedAuthorizationResponse, authorization_url
 from byoid.oauth.client_attestation import ATTESTATION_HEADER, CHALLENGE_HEADER, POP_HEADER, ChallengeResponse
 from byoid.oauth.dpop import prepare_dpop_proof
+from byoid.oauth.error_response import ErrorResponse
 from byoid.oauth.form import to_form
 from byoid.oauth.jwt import Trust
 from byoid.oauth.metadata import AuthorizationServerMetadata, require_issuer
 from byoid.oauth.metadata import metadata_url as server_metadata_url
-from byoid.oauth.token import ErrorResponse, TokenRequest, TokenResponse, verify_token_response
+from byoid.oauth.token import TokenRequest, TokenResponse, verify_token_response
 from byoid.signing import sign_now
 
 M = TypeVar("M", bound=Message)
