@@ -36,12 +36,14 @@ def b64u_decode(text: str | bytes) -> bytes:
     Raises:
         MalformedInput: padding, a character outside the alphabet, an impossible length or non-canonical trailing bits.
     """
-    if not isinstance(text, str | bytes):
+    raw = text
+    if isinstance(raw, str):
+        try:
+            raw = raw.encode("ascii")
+        except UnicodeEncodeError:
+            raise MalformedInput("base64url text with a character outside ASCII") from None
+    elif not isinstance(raw, bytes):
         raise MalformedInput(f"expected base64url text, got {type(text).__name__}")
-    try:
-        raw = text.encode("ascii") if isinstance(text, str) else text
-    except UnicodeEncodeError:
-        raise MalformedInput("base64url text with a character outside ASCII") from None
     rest = len(raw) % 4
     padding = _PADDING[rest]
     if padding is None:

@@ -240,8 +240,10 @@ def _header(part: str) -> dict[str, Any]:
     if len(part) > MAX_HEADER_BYTES:
         raise MalformedInput(f"a JOSE header of {len(part)} bytes, at most {MAX_HEADER_BYTES} are accepted")
     header = json_object(b64u_decode(part), max_depth=MAX_HEADER_DEPTH)
-    if not all(
-        isinstance(header.get(name, default), str) for name, default in (("alg", None), ("typ", ""), ("kid", ""))
+    if not (
+        isinstance(header.get("alg"), str)
+        and isinstance(header.get("typ", ""), str)
+        and isinstance(header.get("kid", ""), str)
     ):
         raise MalformedInput("expected a JOSE header whose alg, typ and kid are text")
     if "crit" in header or "b64" in header:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -30,10 +30,10 @@ MAX_RSA_BITS: Final = 8192  # the time that a verification takes grows with the 
 
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """An elliptic curve: its JWK name, its JOSE algorithm, the bytes of a coordinate, and how its keys begin in DER."""
+    """An elliptic curve: JWK name, JOSE algorithm, bytes of a coordinate, and how its keys begin in DER."""
 
     name: str
-    algorithm: str
+    algorithms: frozenset[str]
     size: int
     native: ec.EllipticCurve
     signature: ec.ECDSA
@@ -43,11 +43,11 @@ class _Curve:
 _CURVES: Final = {
     curve.name: curve
     for curve in (
-        _Curve("P-256", "ES256", 32, ec.SECP256R1(), ec.ECDSA(hashes.SHA256()),
+        _Curve("P-256", frozenset({"ES256"}), 32, ec.SECP256R1(), ec.ECDSA(hashes.SHA256()),
                bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")),
-        _Curve("P-384", "ES384", 48, ec.SECP384R1(), ec.ECDSA(hashes.SHA384()),
+        _Curve("P-384", frozenset({"ES384"}), 48, ec.SECP384R1(), ec.ECDSA(hashes.SHA384()),
                bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")),
-        _Curve("P-521", "ES512", 66, ec.SECP521R1(), ec.ECDSA(hashes.SHA512()),
+        _Curve("P-521", frozenset({"ES512"}), 66, ec.SECP521R1(), ec.ECDSA(hashes.SHA512()),
                bytes.fromhex("30819b301006072a8648ce3d020106052b810400230381860004")),
     )
 }  # fmt: skip
@@ -119,10 +119,15 @@ class PublicKey:
             raise MalformedInput(f"the coordinates are no public key on {curve}") from None
 
     @cached_property
+    def curve(self) -> _Curve | None:
+        """The curve of an EC key."""
+        return _CURVE_OF_NATIVE[self.native.curve.name] if isinstance(self.native, ec.EllipticCurvePublicKey) else None
+
+    @cached_property
     def algorithms(self) -> frozenset[str]:
         """The JOSE signature algorithms that fit this key."""
-        if isinstance(self.native, ec.EllipticCurvePublicKey):
-            return frozenset({_CURVE_OF_NATIVE[self.native.curve.name].algorithm})
+        if self.curve:
+            return self.curve.algorithms
         return frozenset({"PS256"}) if isinstance(self.native, rsa.RSAPublicKey) else _ED_ALGORITHMS
 
     @cached_property
@@ -158,10 +163,10 @@ class PublicKey:
             raise BadSignature(
                 f"algorithm {algorithm} does not fit this key, which takes {', '.join(sorted(self.algorithms))}"
             )
-        native = self.native
+        native: Any = self.native
+        curve = self.curve
         try:
-            if isinstance(native, ec.EllipticCurvePublicKey):
-                curve = _CURVE_OF_NATIVE[native.curve.name]
+            if curve:
                 if len(signature) != 2 * curve.size:
                     raise BadSignature(f"expected a signature of {2 * curve.size} bytes, got {len(signature)}")
                 r, s = int.from_bytes(signature[: curve.size], "big"), int.from_bytes(signature[curve.size :], "big")
@@ -242,14 +247,15 @@ class PrivateKey:
 
     def sign(self, data: bytes) -> bytes:
         """Sign with the key's algorithm; return the raw signature."""
-        native = self.native
-        if isinstance(native, ec.EllipticCurvePrivateKey):
-            curve = _CURVE_OF_NATIVE[native.curve.name]
+        native: Any = self.native
+        curve = self.public.curve
+        if curve:
             r, s = decode_dss_signature(native.sign(data, curve.signature))
             return r.to_bytes(curve.size, "big") + s.to_bytes(curve.size, "big")
         if isinstance(native, rsa.RSAPrivateKey):
             return native.sign(data, _PSS, hashes.SHA256())
-        return native.sign(data)
+        signature: bytes = native.sign(data)
+        return signature
 
     def exchange(self, peer: PublicKey) -> bytes:
         """Return the ECDH shared secret with a peer on the same curve.
@@ -312,4 +318,5 @@ def _load_point(curve_name: str, x: bytes, y: bytes) -> NativePublicKey:
     curve = _CURVES[curve_name]
     if len(x) != curve.size or len(y) != curve.size:
         raise ValueError
-    return PublicKey.from_native(serialization.load_der_public_key(curve.spki_prefix + x + y)).native
+    native = serialization.load_der_public_key(curve.spki_prefix + x + y)
+    return cast(ec.EllipticCurvePublicKey, native)  # the prefix says so
