@@ -1,0 +1,168 @@
+"""What a citizen keeps, read and written with the reading key of an open session.
+
+    contents = Contents(store, session.person, session.reading_key)
+    card_id = await contents.add(tx, Kind.CREDENTIAL, {"issuer": …})
+    for card in await contents.all(Kind.CREDENTIAL): …
+
+Values are JSON objects. A change is compare-and-set on the row's version, so that two browsers can't overwrite each
+other unseen.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Table, bindparam, delete, select, update
+
+from byoid.encoding import json_dumps, json_object
+from byoid.errors import ByoidError
+from byoid.service.connection import Connection, Transaction
+from byoid.service.database import Database, Expiry, insert
+from wallet.content_tables import Item, Kind
+from wallet.vault.keys import PersonId, ReadingKey
+
+ITEM: Final[Table] = vars(Item)["__table__"]
+_MAX_VALUE_BYTES: Final = 16 << 20
+_ID_BYTES: Final = 16
+
+_INSERT = insert(ITEM)
+_OF_PERSON = (ITEM.c.person_id == bindparam("of_person"), ITEM.c.kind == bindparam("of_kind"))
+_ALL = select(ITEM).where(*_OF_PERSON)
+_ONE = select(ITEM).where(ITEM.c.id == bindparam("of_id"), *_OF_PERSON)
+_CHILDREN = select(ITEM).where(ITEM.c.parent_id == bindparam("of_parent"), *_OF_PERSON)
+_CHANGE = (
+    update(ITEM)
+    .where(ITEM.c.id == bindparam("of_id"), ITEM.c.version == bindparam("of_version"), *_OF_PERSON)
+    .values(sealed=bindparam("new_sealed"), version=ITEM.c.version + 1)
+)
+_DELETE = delete(ITEM).where(ITEM.c.id == bindparam("of_id"), *_OF_PERSON)
+_DELETE_CHILDREN = delete(ITEM).where(ITEM.c.parent_id == bindparam("of_parent"), *_OF_PERSON)
+_FORGET = delete(ITEM).where(ITEM.c.person_id == bindparam("of_person"))
+
+
+class ItemNotFound(ByoidError):
+    """The citizen keeps no such thing: it was deleted, has expired, or never was theirs."""
+
+
+class ItemChanged(ByoidError):
+    """Another browser has changed it meanwhile. Read it again."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something that a citizen keeps, opened."""
+
+    id: str
+    kind: Kind
+    parent_id: str | None
+    version: int
+    value: Mapping[str, Any] = field(repr=False)
+    expires_at: datetime | None
+
+
+class ContentStore:
+    """The rows of all citizens; sealed."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._expiry = Expiry(ITEM, expires_at=ITEM.c.expires_at)
+
+    def transaction(self) -> Transaction:
+        """Return a transaction."""
+        return self.database.transaction()
+
+    async def forget(self, tx: Connection, person: PersonId) -> int:
+        """Delete everything of a person."""
+        return (await tx.execute(_FORGET, {"of_person": person})).rowcount
+
+    async def expire(self, *, now: datetime) -> int:
+        """Delete what has expired."""
+        return await self._expiry.run(self.database, now=now)
+
+
+class Contents:
+    """What one citizen keeps, with the key that opens it."""
+
+    def __init__(self, store: ContentStore, person: PersonId, key: ReadingKey) -> None:
+        self.store = store
+        self.person = person
+        self._key = key
+
+    async def add(
+        self,
+        tx: Connection,
+        kind: Kind,
+        value: Mapping[str, Any],
+        *,
+        parent_id: str | None = None,
+        expires_at: datetime | None = None,
+        id_: str | None = None,
+    ) -> str:
+        """Keep something, and return its id."""
+        item_id = id_ or secrets.token_urlsafe(_ID_BYTES)
+        row = {
+            "id": item_id, "person_id": self.person, "kind": kind, "parent_id": parent_id, "version": 1,
+            "sealed": self._seal(item_id, value), "expires_at": expires_at,
+        }  # fmt: skip
+        await tx.execute(_INSERT, row)
+        return item_id
+
+    async def all(self, kind: Kind) -> list[Kept]:
+        """Return everything of a kind, in no order."""
+        rows = await self.store.database.fetch(_ALL, {"of_person": self.person, "of_kind": kind})
+        return self._opened(rows.rows)
+
+    async def get(self, kind: Kind, item_id: str, *, now: datetime) -> Kept:
+        """Return one thing.
+
+        Raises:
+            ItemNotFound: there is none, or it has expired.
+        """
+        found = await self.store.database.fetch(_ONE, {"of_id": item_id, "of_person": self.person, "of_kind": kind})
+        row = found.first()
+        if row is None or (row.expires_at is not None and row.expires_at <= now):
+            raise ItemNotFound(f"there is no such {kind}")
+        return self._open(row)
+
+    async def children(self, kind: Kind, parent_id: str) -> list[Kept]:
+        """Return what belongs to another thing, such as the copies of a credential."""
+        rows = await self.store.database.fetch(
+            _CHILDREN, {"of_parent": parent_id, "of_person": self.person, "of_kind": kind}
+        )
+        return self._opened(rows.rows)
+
+    async def change(self, tx: Connection, kept: Kept, value: Mapping[str, Any]) -> None:
+        """Replace a value that was read before.
+
+        Raises:
+            ItemChanged: somebody else has changed or deleted it since.
+        """
+        parameters = {
+            "of_id": kept.id, "of_version": kept.version, "of_person": self.person, "of_kind": kept.kind,
+            "new_sealed": self._seal(kept.id, value),
+        }  # fmt: skip
+        if (await tx.execute(_CHANGE, parameters)).rowcount != 1:
+            raise ItemChanged(f"this {kept.kind} was changed meanwhile")
+
+    async def delete(self, tx: Connection, kind: Kind, item_id: str) -> bool:
+        """Delete one thing; False if it was gone already."""
+        parameters = {"of_id": item_id, "of_person": self.person, "of_kind": kind}
+        return (await tx.execute(_DELETE, parameters)).rowcount == 1
+
+    async def delete_children(self, tx: Connection, kind: Kind, parent_id: str) -> int:
+        """Delete what belongs to another thing."""
+        parameters = {"of_parent": parent_id, "of_person": self.person, "of_kind": kind}
+        return (await tx.execute(_DELETE_CHILDREN, parameters)).rowcount
+
+    def _seal(self, item_id: str, value: Mapping[str, Any]) -> bytes:
+        return self._key.seal(json_dumps(value), table=ITEM.name, column="sealed", row=item_id)
+
+    def _open(self, row: Any) -> Kept:
+        plain = self._key.open(row.sealed, table=ITEM.name, column="sealed", row=row.id)
+        value = json_object(plain, max_bytes=_MAX_VALUE_BYTES)
+        return Kept(row.id, Kind(row.kind), row.parent_id, row.version, value, row.expires_at)
+
+    def _opened(self, rows: Sequence[Any]) -> list[Kept]:
+        return [self._open(row) for row in rows]

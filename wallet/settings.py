@@ -1,0 +1,46 @@
+"""What the wallet's operator sets. Environment variables `WALLET_…`; every mistake is named at start."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+from pydantic_settings import SettingsConfigDict
+
+from byoid.service.settings import ServiceSettings
+
+
+class WalletSettings(ServiceSettings):
+    """Settings of the wallet. The passkeys' relying party id is the host of `public_url`."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        frozen=True, extra="ignore", env_file=None, env_prefix="WALLET_"
+    )
+
+    wallet_name: str = "byoid wallet"
+    # The client identifier towards issuers, and `sub` of client attestations: the same for every installation.
+    client_id: str = "byoid-wallet"
+    # Whom to believe: issuers, verifiers, registrars, status lists (byoid.service.trust_files).
+    trust: Path
+    # Folder with wallet-provider.key/.pem and wallet-status.key/.pem.
+    keys: Path
+    # The vault's own database, or that of the wallet if not set; production gives it a role of its own.
+    vault_database_url: str | None = None
+    # Wraps keys of passkeys without PRF: "pkcs11:library?token=…" in production, "file:path" in a demo.
+    kek: str
+    # Credential issuers that the wallet offers by itself, by identifier.
+    issuers: tuple[str, ...] = ()
+
+    receipt_lifetime: timedelta = timedelta(minutes=30)
+    consent_lifetime: timedelta = timedelta(minutes=10)
+    # For conformance tools only: signs in this demo person and agrees to everything, with real assertions of a software
+    # authenticator. Impossible in production.
+    unattended_person: str | None = None
+
+    @model_validator(mode="after")
+    def _nobody_consents_by_itself_in_production(self) -> Self:
+        if self.profile == "production" and self.unattended_person is not None:
+            raise ValueError("production refuses a wallet that consents by itself")
+        if self.profile == "production" and self.kek.startswith("file:"):
+            raise ValueError("production needs an HSM for passkeys without PRF, a key file is for demos")
+        return self
