@@ -34,7 +34,7 @@ _TOKENS: Final = re.compile(
     r"|(?<=[?&])[^\s=&]+=[^\s&'\"]+"  # parameters of a query
 )
 _MAX_DEPTH: Final = 8
-_UNTOUCHED: Final = frozenset({"event_id", "log_id", "timestamp", "level", "logger"})
+_UNTOUCHED: Final = frozenset({"event_id", "log_id", "timestamp", "level", "logger", "exception"})
 _logger = logging.getLogger("byoid.access")
 
 
@@ -146,5 +146,5 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 def _describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     places = " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in reversed(frames))
-    message = f": {error}" if isinstance(error, ByoidError) else ""
+    message = f": {redact_text(str(error))}" if isinstance(error, ByoidError) else ""
     return f"{type(error).__name__}{message} in {places}"

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UNMATCHED: Final = "unmatched"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 
@@ -59,7 +60,8 @@ class CountRequests:
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = route_template(scope)
-                self._metrics.requests.labels(scope["method"], route, message["status"]).inc()
+                method = scope["method"] if scope["method"] in _METHODS else "other"  # else anybody makes new series
+                self._metrics.requests.labels(method, route, message["status"]).inc()
                 self._metrics.duration.labels(route).observe(time.perf_counter() - begin)
             await send(message)
 

@@ -1,0 +1,107 @@
+"""The journal: what was changed, removed or added is noticed, by whoever has the key."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Delete, Update, delete, update
+
+from byoid.service.audit import AuditBroken, AuditHead, AuditLog, audit_tables
+from byoid.service.database import Database, insert, service_metadata
+from byoid.service.seal import Sealer
+
+METADATA = service_metadata()
+TABLES = audit_tables(METADATA)
+ENTRIES, HEADS = TABLES
+
+
+@pytest.fixture
+async def log(database: Database, sealer: Sealer) -> AuditLog:
+    await database.create_all(METADATA)
+    return AuditLog(TABLES, sealer)
+
+
+async def write(log: AuditLog, database: Database, number: int, *, now: datetime, writer: str = "w") -> AuditHead:
+    async with database.transaction() as tx:
+        return await log.append(tx, writer=writer, event="revoked", details={"n": number}, now=now)
+
+
+@pytest.fixture
+async def heads(log: AuditLog, database: Database, now: datetime) -> list[AuditHead]:
+    return [await write(log, database, number, now=now + timedelta(seconds=number)) for number in range(1, 6)]
+
+
+async def test_a_whole_journal_verifies(log: AuditLog, database: Database, heads: list[AuditHead]) -> None:
+    assert await log.verify(database, writer="w") == heads[-1]
+    for noted in heads:
+        assert await log.verify(database, writer="w", noted=noted) == heads[-1]
+
+
+async def test_an_empty_journal_has_no_head(log: AuditLog, database: Database) -> None:
+    assert await log.verify(database, writer="nobody") is None
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("tampering", "broken_at"),
+    [
+        (update(ENTRIES).where(ENTRIES.c.sequence == 3).values(details={"n": 9}), 3),
+        (update(ENTRIES).where(ENTRIES.c.sequence == 3).values(event="issued"), 3),
+        (update(ENTRIES).where(ENTRIES.c.sequence == 3).values(mac=bytes(32)), 3),
+        (update(ENTRIES).where(ENTRIES.c.sequence == 3).values(at=datetime.fromisoformat("2020-01-01T00:00Z")), 3),
+        (update(ENTRIES).where(ENTRIES.c.sequence == 3).values(writer="x"), 3),
+        (delete(ENTRIES).where(ENTRIES.c.sequence == 3), 3),
+        (delete(ENTRIES).where(ENTRIES.c.sequence == 1), 1),
+        (delete(ENTRIES).where(ENTRIES.c.sequence == 5), 5),
+        (update(HEADS).values(sequence=4), 6),
+        (delete(HEADS), 6),
+    ],
+)
+async def test_tampering_is_noticed(
+    log: AuditLog, database: Database, heads: list[AuditHead], tampering: Update | Delete, broken_at: int
+) -> None:
+    assert (await database.execute(tampering)).rowcount == 1
+    with pytest.raises(AuditBroken) as caught:
+        await log.verify(database, writer="w")
+    assert caught.value.sequence == broken_at
+
+
+@pytest.mark.hostile
+async def test_an_entry_made_without_the_key_is_noticed(
+    log: AuditLog, database: Database, heads: list[AuditHead], now: datetime
+) -> None:
+    forged = {"writer": "w", "sequence": 6, "at": now, "event": "revoked", "details": {}, "mac": bytes(32)}
+    await database.execute(insert(ENTRIES), forged)
+    await database.execute(update(HEADS).values(sequence=6, mac=bytes(32)))
+    with pytest.raises(AuditBroken) as caught:
+        await log.verify(database, writer="w")
+    assert caught.value.sequence == 6
+
+
+@pytest.mark.hostile
+async def test_a_journal_that_was_cut_off_is_noticed_by_whoever_noted_its_head(
+    log: AuditLog, database: Database, heads: list[AuditHead]
+) -> None:
+    await database.execute(delete(ENTRIES).where(ENTRIES.c.sequence > 2))
+    await database.execute(update(HEADS).values(sequence=2, mac=heads[1].mac))
+    assert await log.verify(database, writer="w") == heads[1]
+    with pytest.raises(AuditBroken):
+        await log.verify(database, writer="w", noted=heads[-1])
+
+
+async def test_an_entry_belongs_to_the_transaction_that_it_reports(
+    log: AuditLog, database: Database, heads: list[AuditHead], now: datetime
+) -> None:
+    with pytest.raises(KeyError):
+        async with database.transaction() as tx:
+            await log.append(tx, writer="w", event="revoked", details={}, now=now)
+            raise KeyError
+    assert await log.verify(database, writer="w") == heads[-1]
+
+
+async def test_rivals_form_one_chain(log: AuditLog, database: Database, now: datetime) -> None:
+    await asyncio.gather(*(write(log, database, number, now=now) for number in range(15)))
+    await asyncio.gather(*(write(log, database, number, now=now, writer="v") for number in range(3)))
+    head = await log.verify(database, writer="w")
+    assert head is not None
+    assert head.sequence == 15

@@ -1,0 +1,76 @@
+"""Metrics and health: what the operator sees of a running service."""
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from byoid.service import health
+from byoid.service.database import Database
+from byoid.service.metrics import CountRequests, Metrics
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app, metrics = FastAPI(), Metrics()
+    app.add_middleware(CountRequests, metrics=metrics)
+    app.add_route("/metrics", metrics.endpoint)
+    issued = metrics.counter("credentials_issued", "Credentials issued", ("format",))
+
+    @app.get("/offers/{offer_id}")
+    async def offer(offer_id: str) -> None:
+        issued.labels("dc+sd-jwt").inc()
+
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://issuer.test") as client:
+        yield client
+
+
+async def test_requests_are_counted_by_route(client: httpx2.AsyncClient) -> None:
+    for path in ("/offers/secret-1", "/offers/secret-2", "/nowhere"):
+        await client.get(path)
+    text = (await client.get("/metrics")).text
+    assert 'http_requests_total{method="GET",route="/offers/{offer_id}",status="200"} 2.0' in text
+    assert 'http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in text
+    assert 'credentials_issued_total{format="dc+sd-jwt"} 2.0' in text
+    assert 'http_request_duration_seconds_count{route="/offers/{offer_id}"} 2.0' in text
+    assert "secret" not in text
+
+
+@pytest.mark.hostile
+async def test_methods_that_strangers_invent_make_no_new_series(client: httpx2.AsyncClient) -> None:
+    for number in range(3):
+        await client.request(f"INVENTED{number}", "/offers/1")
+    text = (await client.get("/metrics")).text
+    assert "INVENTED" not in text
+    assert 'method="other"' in text
+
+
+async def test_two_applications_count_apart() -> None:
+    Metrics().counter("same", "Same name")
+    Metrics().counter("same", "Same name")
+
+
+async def test_a_service_is_ready_when_its_database_answers(database: Database) -> None:
+    ready = True
+
+    async def check() -> None:
+        if not ready:
+            raise RuntimeError("inside")
+
+    app = FastAPI()
+    app.include_router(health.router(lambda: database, {"signer": check}))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://issuer.test") as client:
+        assert (await client.get("/healthz")).json() == {"status": "ok"}
+        answer = await client.get("/readyz")
+        assert answer.json() == {"status": "ok", "checks": {"database": True, "signer": True}}
+        ready = False
+        answer = await client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json() == {"status": "unavailable", "checks": {"database": True, "signer": False}}
+        assert (await client.get("/healthz")).status_code == 200
