@@ -4,7 +4,6 @@ RFC 7515 section 2 (base64url without padding), RFC 8259 and RFC 7493 (JSON with
 are bounded before anything is parsed, since until a signature verifies they are an attacker's choice.
 """
 
-import base64
 import binascii
 import hashlib
 import json
@@ -20,9 +19,10 @@ MAX_INTEGER_DIGITS: Final = 40
 
 def b64u_encode(data: bytes) -> str:
     """Encode bytes as base64url without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _TO_STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")  # the standard alphabet's own characters become invalid
 _PADDING: Final = (b"", None, b"==", b"=")
 # The last character's unused bits must be zero, else two texts would decode to the same bytes.
@@ -87,6 +87,7 @@ def _bounded(text: str) -> int:
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
 )
+_WHITESPACE: Final = " \t\n\r"
 
 
 def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth: int = MAX_JSON_DEPTH) -> Any:
@@ -105,7 +106,10 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         # passed, the exact depth decides.
         if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
             raise MalformedInput(f"JSON is nested deeper than {max_depth}")
-        value = _DECODER.decode(text)
+        text = text.strip(_WHITESPACE)
+        value, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            raise MalformedInput("more follows the JSON value")
         # Half a surrogate pair can hide behind an escape, and would fail in whatever writes it later.
         if "\\u" in text:
             json_dumps(value)

@@ -121,8 +121,8 @@ def parse_jws(compact: str, *, max_bytes: int = MAX_JWS_BYTES) -> Jws:
     parts = compact.split(".", _JWS_PARTS)
     if len(parts) != _JWS_PARTS:
         raise MalformedInput("expected a JWS of three parts")
-    header = _header(parts[0])
-    return Jws(compact, header, b64u_decode(parts[1]), f"{parts[0]}.{parts[1]}".encode("ascii"), b64u_decode(parts[2]))
+    header, payload, signature = _header(parts[0]), b64u_decode(parts[1]), b64u_decode(parts[2])
+    return Jws(compact, header, payload, compact[: -len(parts[2]) - 1].encode("ascii"), signature)
 
 
 def verify_jws(
