@@ -211,7 +211,11 @@ class SqliteEngine:
     async def commit(self) -> None:
         """End the turn, and return when the group's commit is on disk."""
         if self._finished:
-            self.writer.execute("RELEASE member")
+            try:
+                self.writer.execute("RELEASE member")
+            except self._error:
+                self.rollback()
+                raise
         loop = asyncio.get_running_loop()
         durable: asyncio.Future[None] = loop.create_future()
         self._finished.append(durable)
@@ -222,14 +226,16 @@ class SqliteEngine:
 
     def rollback(self) -> None:
         """Undo this transaction only; the finished ones of its group stay."""
-        if not self.writer.in_transaction:  # SQLite itself gave up the whole group: disk full, I/O error
-            self._settle(RuntimeError("the database rolled the transaction back"))
-        elif self._finished:
-            self.writer.execute("ROLLBACK TO member")
-            self.writer.execute("RELEASE member")
-        else:
-            self.writer.execute("ROLLBACK")
-        self._end_turn()
+        try:
+            if not self.writer.in_transaction:  # SQLite itself gave up the whole group: disk full, I/O error
+                self._settle(RuntimeError("the database rolled the transaction back"))
+            elif self._finished:
+                self.writer.execute("ROLLBACK TO member")
+                self.writer.execute("RELEASE member")
+            else:
+                self.writer.execute("ROLLBACK")
+        finally:
+            self._end_turn()
 
     async def _begin_group(self) -> None:
         loop = asyncio.get_running_loop()

@@ -319,6 +319,43 @@ async def test_a_commit_that_fails_tells_everybody_in_the_group(tmp_path: Path) 
     await database.close()
 
 
+async def test_a_full_disk_loses_what_was_not_acknowledged_and_nothing_else(file: Path) -> None:
+    database = await Database.open(f"sqlite:///{file}")
+    engine = database._engine
+    assert isinstance(engine, sqlite.SqliteEngine)
+    await database.execute(ADD, {"hash": "before"})
+    pages = engine.writer.execute("PRAGMA page_count").fetchone()[0]
+    engine.writer.execute(f"PRAGMA max_page_count={pages}")
+
+    large = {"used": False, "expires_at": None, "note": None, "raw": bytes(1 << 20)}
+    small, too_large = database.execute(ADD, {"hash": "small"}), database.execute(ADD_FULL, {**large, "hash": "large"})
+    first, second = await asyncio.gather(small, too_large, return_exceptions=True)
+    assert isinstance(second, Exception)
+    expected = {"before"} if isinstance(first, Exception) else {"before", "small"}
+    assert {row.hash for row in await database.fetch(FIRST, {"n": 9})} == expected
+
+    engine.writer.execute("PRAGMA max_page_count=100000")
+    await database.execute(ADD_FULL, {**large, "hash": "large"})
+    await database.close()
+
+
+async def test_a_transaction_that_was_rolled_back_underneath_fails_its_whole_group(file: Path) -> None:
+    database = await Database.open(f"sqlite:///{file}")
+    engine = database._engine
+    assert isinstance(engine, sqlite.SqliteEngine)
+
+    async def lose_everything() -> None:
+        async with database.transaction() as tx:
+            engine.writer.execute("ROLLBACK")
+            await tx.execute(ADD, {"hash": "later"})
+
+    await asyncio.gather(database.execute(ADD, {"hash": "a"}), lose_everything(), return_exceptions=True)
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"hash": "b"})
+    assert "b" in {row.hash for row in await database.fetch(FIRST, {"n": 9})}
+    await database.close()
+
+
 async def test_a_transaction_inside_a_transaction_is_refused_rather_than_waiting_forever(file: Path) -> None:
     database = await Database.open(f"sqlite:///{file}")
     with pytest.raises(RuntimeError, match="inside"):
