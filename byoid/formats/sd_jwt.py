@@ -136,7 +136,9 @@ def process(
     for name in always_disclosed & payload.keys():
         _refuse_hidden(name, payload[name])
     walk = _Walk(_by_digest(disclosures, hash_name), always_disclosed)  # 3.1
-    claims = walk.object({name: value for name, value in payload.items() if name != HASH_NAME}, ())  # 3.2 to 3.6, 4
+    members = dict(payload)
+    members.pop(HASH_NAME, None)  # 3.6
+    claims = walk.object(members, ())  # 3.2 to 3.5, 4
     if len(walk.disclosed) != len(disclosures):  # 5
         unused = len(disclosures) - len(walk.disclosed)
         raise DigestMismatch(f"{unused} of {len(disclosures)} disclosures match no digest that the issuer signed")
@@ -212,26 +214,23 @@ class _Walk:
 
     def value(self, value: Any, path: ClaimPath) -> Any:
         """Process a value; the path bounds the depth, since disclosures within disclosures escape the JSON parser."""
-        kind = type(value)
-        if kind is not dict and kind is not list:
-            return value
         if len(path) > MAX_JSON_DEPTH:
             raise MalformedInput(f"an SD-JWT is nested deeper than {MAX_JSON_DEPTH}")
-        return self.object(value, path) if kind is dict else self.array(value, path)
+        if isinstance(value, dict):
+            return self.object(value, path)
+        return self.array(value, path) if isinstance(value, list) else value
 
     def object(self, members: dict[str, Any], path: ClaimPath) -> dict[str, Any]:
         """Process an object: what is open first, then what its `_sd` discloses (3.3.2)."""
+        if PLACEHOLDER in members or HASH_NAME in members:
+            raise MalformedInput("an SD-JWT has ... or _sd_alg where it must not be")
         claims: dict[str, Any] = {}
         for name, value in members.items():
-            if name not in _RESERVED:
-                claims[name] = self.value(value, (*path, name))
-            elif name != DIGESTS:
-                raise MalformedInput(f"an SD-JWT has {name} where it must not be")
-        digests = members.get(DIGESTS, ())
-        if not isinstance(digests, list | tuple):
-            raise MalformedInput(f"expected an array as _sd, got {type(digests).__name__}")
-        for each in digests:
-            if (found := self.find(each)) is not None:
+            if name == DIGESTS:
+                continue
+            claims[name] = self.value(value, (*path, name)) if isinstance(value, dict | list) else value
+        if DIGESTS in members:
+            for found in self.find(members[DIGESTS]):
                 self.insert(found, claims, path)
         return claims
 
@@ -262,23 +261,24 @@ class _Walk:
                 continue
             if len(element) != 1:
                 raise MalformedInput("an array element with a digest has other members too")
-            found = self.find(element[PLACEHOLDER])
-            if found is None:
+            found = self.find([element[PLACEHOLDER]])
+            if not found:
                 self.withheld.add(place)
                 continue
-            index, disclosure = found
+            index, disclosure = found[0]
             self.disclosed[place] = index
             kept.append(self.value(_content(disclosure, _ELEMENT_LENGTH)[1], place))
         return kept
 
-    def find(self, found: object) -> tuple[int, str] | None:
-        """Return the disclosure of an embedded digest; None for a decoy or what the holder keeps back (3.3.1, 4)."""
-        if not isinstance(found, str):
-            raise MalformedInput(f"expected a string as a digest, got {type(found).__name__}")
-        if found in self.seen:
+    def find(self, digests: Any) -> list[tuple[int, str]]:
+        """Return the disclosures of embedded digests, ignoring decoys and what the holder keeps back (3.3.1, 4)."""
+        if not isinstance(digests, list) or not {str}.issuperset(map(type, digests)):
+            raise MalformedInput("expected digests to be texts, and _sd to be an array of them")
+        found = set(digests)
+        if len(found) != len(digests) or not self.seen.isdisjoint(found):
             raise MalformedInput("an SD-JWT contains the same digest twice")
-        self.seen.add(found)
-        return self.by_digest.get(found)
+        self.seen |= found
+        return [self.by_digest[each] for each in digests if each in self.by_digest]
 
 
 def _by_digest(disclosures: Sequence[str], hash_name: str) -> dict[str, tuple[int, str]]:

@@ -77,7 +77,7 @@ class _Concealment:
         digests: list[str] = []
         for name, value in members.items():
             inner = () if self.disclosable is ALL else tuple([(*place, name) for place in places])
-            concealed = self.value(value, inner)
+            concealed = self.value(value, inner) if isinstance(value, dict | list) else value
             if self.hides(inner):
                 digests.append(self.disclose(b'["%s",%s,%s]' % (self.salt(), json_dumps(name), json_dumps(concealed))))
             else:
@@ -92,16 +92,14 @@ class _Concealment:
         payload: list[Any] = []
         for index, element in enumerate(elements):
             inner = () if self.disclosable is ALL else tuple([(*p, at) for p in places for at in (None, index)])
-            concealed = self.value(element, inner)
+            concealed = self.value(element, inner) if isinstance(element, dict | list) else element
             if self.hides(inner):
                 concealed = {PLACEHOLDER: self.disclose(b'["%s",%s]' % (self.salt(), json_dumps(concealed)))}
             payload.append(concealed)
         return payload
 
     def value(self, value: Any, places: tuple[ClaimPath, ...]) -> Any:
-        if isinstance(value, Mapping):
-            return self.object(value, places)
-        return self.array(value, places) if isinstance(value, list) else value
+        return self.object(value, places) if isinstance(value, dict) else self.array(value, places)
 
     def hides(self, places: tuple[ClaimPath, ...]) -> bool:
         return self.disclosable is ALL or not self.disclosable.isdisjoint(places)
@@ -121,7 +119,7 @@ class _Concealment:
 
 
 def _refuse_reserved(value: Any) -> None:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if not _RESERVED.isdisjoint(value):
             raise ValueError("a claim must not be named _sd, ... or _sd_alg")
         for member in value.values():

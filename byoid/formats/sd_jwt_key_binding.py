@@ -12,7 +12,7 @@ from typing import Any, Final
 from byoid.encoding import b64u_decode, json_object
 from byoid.errors import HolderBindingError, MalformedInput
 from byoid.formats.holder_binding import HolderBinding
-from byoid.formats.sd_jwt import DEFAULT_HASH, HASH_ALGORITHMS, SdJwt, digest, hash_name_of, numeric_date, parse_sd_jwt
+from byoid.formats.sd_jwt import DEFAULT_HASH, HASH_ALGORITHMS, SdJwt, digest, hash_name_of, numeric_date
 from byoid.jose import UnsignedJws, VerifiedJws, prepare_jws, verify_jws
 from byoid.keys import PublicKey
 
@@ -62,9 +62,10 @@ def prepare_key_binding(
     Raises:
         MalformedInput: not an SD-JWT that ends with a tilde, or its payload is not JSON.
     """
-    if not sd_jwt.endswith("~"):
+    parts = sd_jwt.partition("~")[0].split(".")
+    if not sd_jwt.endswith("~") or len(parts) != 3:  # noqa: PLR2004
         raise MalformedInput("expected an SD-JWT without key binding, which ends with a tilde")
-    payload = parse_sd_jwt(sd_jwt).jws.claims()
+    payload = json_object(b64u_decode(parts[1]))
     claims: dict[str, Any] = {
         "iat": int(issued_at.timestamp()),
         "aud": audience,
