@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from byoid.cbor import (
     MAX_CBOR_BYTES,
@@ -44,7 +45,9 @@ _NAME_OF: Final = {
     -8: "Ed25519", -19: "Ed25519", -37: "PS256",
 }  # fmt: skip
 _HMAC_256: Final = 5
+_ES256_HEADER: Final = b"\xa1\x01\x26"
 _COSE_CURVES: Final = {1: "P-256", 2: "P-384", 3: "P-521"}
+_COSE_CURVE_OF_SIZE: Final = {32: 1, 48: 2, 66: 3}  # by the bytes of a coordinate
 
 
 @dataclass(frozen=True)
@@ -242,7 +245,8 @@ def _parse(data: bytes | Sequence[Any], tag: bytes, max_bytes: int) -> Sign1:
         value = cbor_loads(data.removeprefix(_TAG_CWT).removeprefix(tag), max_bytes=max_bytes)
     match value:
         case [bytes() as protected, dict() as unprotected, bytes() | None as payload, bytes() as signature]:
-            parameters = cbor_loads(protected) if protected else {}
+            # Most objects have this header and no other, and the decoder costs more than the comparison.
+            parameters = {ALGORITHM: -7} if protected == _ES256_HEADER else cbor_loads(protected) if protected else {}
         case _:
             raise MalformedInput("expected a COSE array of protected, unprotected, payload and signature")
     if not isinstance(parameters, dict) or not parameters.keys().isdisjoint(unprotected):
@@ -276,7 +280,6 @@ def public_key_to_cose_key(key: PublicKey) -> dict[int, Any]:
         return {1: 1, -1: 6, -2: native.public_bytes_raw()}
     if not isinstance(native, ec.EllipticCurvePublicKey):
         raise MalformedInput("expected an EC or Ed25519 key")
-    crv, size = key.jwk["crv"], (native.curve.key_size + 7) // 8
-    number = next(number for number, name in _COSE_CURVES.items() if name == crv)
-    numbers = native.public_numbers()
-    return {1: 2, -1: number, -2: numbers.x.to_bytes(size, "big"), -3: numbers.y.to_bytes(size, "big")}
+    point = native.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)  # 4, x, y
+    middle = 1 + len(point) // 2
+    return {1: 2, -1: _COSE_CURVE_OF_SIZE[middle - 1], -2: point[1:middle], -3: point[middle:]}

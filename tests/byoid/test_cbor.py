@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from byoid.cbor import EncodedCbor, cbor_dumps, cbor_head, cbor_loads, encode_bytes, encode_tag24
+from byoid.cbor import EncodedCbor, cbor_dumps, cbor_head, cbor_loads, cbor_loads_each, encode_bytes, encode_tag24
 from byoid.errors import MalformedInput
 
 
@@ -154,3 +154,18 @@ def test_big_items_with_plain_keys_pass(value: Any) -> None:
 def test_cbor_beyond_the_limit_is_refused() -> None:
     with pytest.raises(MalformedInput, match="at most"):
         cbor_loads(encode_bytes(bytes(1 << 20)))
+
+
+def test_several_items_are_decoded_as_each_alone() -> None:
+    parts = [cbor_dumps({"a": [1, b"x"]}), cbor_dumps(EncodedCbor(b"\x01")), cbor_dumps("x" * 5000)]
+
+    assert cbor_loads_each(parts) == [cbor_loads(part) for part in parts]
+    assert cbor_loads_each(parts[:2]) == [{"a": [1, b"x"]}, EncodedCbor(b"\x01")]
+    assert cbor_loads_each([]) == []
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("parts", [[b"\x82\x01", b"\x02"], [b"\x01\x02", b"\x03"], [b"\x01", b""], [b"\x41", b"a\x01"]])
+def test_an_item_does_not_borrow_bytes_from_the_next(parts: list[bytes]) -> None:
+    with pytest.raises(MalformedInput):
+        cbor_loads_each(parts)

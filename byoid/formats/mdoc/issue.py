@@ -93,7 +93,7 @@ def prepare_mdoc(  # noqa: PLR0913  # the members of the MSO, each needed, each 
         + b"\x6ddeviceKeyInfo" + _device_key_info(device_key, key_authorizations)
         + b"\x67docType" + dumps(doctype)
         + b"\x6cvalidityInfo" + _validity_info(validity)
-        + (b"" if status is None else b"\x66status" + cbor_dumps(status.to_claim()))
+        + (b"" if status is None else b"\x66status" + dumps(status.to_claim()))
     )  # fmt: skip
     header = {X5CHAIN: x5chain_header(x5chain)}
     return UnsignedMdoc(items, prepare_sign1(encode_tag24(mso), algorithm=algorithm, unprotected=header))
@@ -162,7 +162,7 @@ def _device_key_info(device_key: PublicKey, key_authorizations: KeyAuthorization
     info: dict[str, Any] = {"deviceKey": public_key_to_cose_key(device_key)}
     if key_authorizations is not None and (names := key_authorizations.to_map()):
         info["keyAuthorizations"] = names
-    return cbor_dumps(info)
+    return dumps(info)
 
 
 def _validity_info(validity: ValidityInfo) -> bytes:

@@ -150,7 +150,7 @@ def parse_mobile_security_object(payload: bytes | None) -> MobileSecurityObject:
         raise MalformedInput("expected the IssuerAuth to hold its payload, it is detached")
     encoded = cbor_loads(payload)
     value = cbor_loads(encoded.raw) if type(encoded) is EncodedCbor else None
-    if not isinstance(value, dict):
+    if type(value) is not dict:
         raise MalformedInput("expected the IssuerAuth's payload to be an encoded map in tag 24")
     require_version(value)
     device_key_info = member(value, "deviceKeyInfo", dict)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from cbor2 import dumps
 
-from byoid.cbor import EncodedCbor, cbor_loads
+from byoid.cbor import EncodedCbor, cbor_loads, cbor_loads_each
 from byoid.cose import Sign1, parse_sign1
 from byoid.errors import MalformedInput
 from byoid.formats.mdoc.mso import member, require_version
@@ -126,7 +126,10 @@ def _document(value: object) -> Document:
 def _items(value: object) -> dict[str, IssuerSignedItem]:
     if type(value) is not list or not value:
         raise MalformedInput("expected the items of a namespace as a list that is not empty")
-    found = {item.element_identifier: item for item in map(_item, value)}
+    if not all(type(encoded) is EncodedCbor for encoded in value):
+        raise MalformedInput("expected IssuerSignedItems encoded in tag 24")
+    raw = [encoded.raw for encoded in value]
+    found = {item.element_identifier: item for item in map(_item, cbor_loads_each(raw), raw)}
     if len(found) != len(value):
         raise MalformedInput("an element is in a namespace twice")
     if len({item.digest_id for item in found.values()}) != len(found):
@@ -134,10 +137,8 @@ def _items(value: object) -> dict[str, IssuerSignedItem]:
     return found
 
 
-def _item(value: object) -> IssuerSignedItem:
-    if type(value) is not EncodedCbor:
-        raise MalformedInput("expected an IssuerSignedItem encoded in tag 24")
-    match cbor_loads(value.raw):
+def _item(value: object, raw: bytes) -> IssuerSignedItem:
+    match value:
         case {"digestID": digest_id, "random": salt, "elementIdentifier": name, "elementValue": element_value}:
             pass
         case _:
@@ -148,7 +149,7 @@ def _item(value: object) -> IssuerSignedItem:
         raise MalformedInput(f"expected a random of at least {MIN_SALT_BYTES} bytes")
     if type(name) is not str:
         raise MalformedInput("expected an elementIdentifier that is text")
-    return IssuerSignedItem(digest_id, name, element_value, TAG_24 + dumps(value.raw))
+    return IssuerSignedItem(digest_id, name, element_value, TAG_24 + dumps(raw))
 
 
 def _device_signed(value: Mapping[Any, Any]) -> DeviceSigned:
