@@ -44,7 +44,7 @@ async def approve(vault: Vault, cookie: str, post: PagePost) -> Approved:
         WalletLocked: the wallet was locked meanwhile.
         VerificationError, MalformedInput: the assertion or its secrets are not right; the proposal is spent.
     """
-    consent = await _verified(vault, cookie, post)
+    consent = await verify_consent(vault, cookie, post)
     return await _DO[consent.proposal.action](vault, consent)
 
 
@@ -84,8 +84,12 @@ async def withdraw(vault: Vault, cookie: str, approval_id: str) -> None:
         await tx.change(store.DELETE_APPROVAL, id=approval_id, session_id=session.id)
 
 
-async def _verified(vault: Vault, cookie: str, post: PagePost) -> Consent:
-    """Verify an answer, in this order: session, proposal, whose passkey, assertion, still unlocked."""
+async def verify_consent(vault: Vault, cookie: str, post: PagePost) -> Consent:
+    """Verify an answer, in this order: session, proposal, whose passkey, assertion, still unlocked.
+
+    Raises:
+        as `approve`.
+    """
     session, now, secret = await open_session(vault, cookie), vault.clock(), CookieSecret.parse(cookie)
     async with vault.store.transaction() as tx:  # committed before anything is judged: one answer spends it
         row = await tx.first(store.CONSUME_APPROVAL, id=post.ceremony, session_id=session.id, now=now)
