@@ -66,5 +66,7 @@ def _step(selected: list[tuple[ClaimPath, Any]], component: str | int | None) ->
 
 
 def _require(selected: list[tuple[ClaimPath, Any]], kind: type) -> None:
-    if not all(isinstance(element, kind) for _, element in selected):
-        raise ClaimMismatch(f"the claims path expects {'an array' if kind is list else 'an object'}, the claim is none")
+    for _, element in selected:
+        if not isinstance(element, kind):
+            expected = "an array" if kind is list else "an object"
+            raise ClaimMismatch(f"the claims path expects {expected}, the claim is none")

@@ -120,7 +120,8 @@ class DcqlQuery(Message):
 
     def sets(self) -> tuple[CredentialSetQuery, ...]:
         """Return the credential sets; without any, one required set of all credentials (6.4.2)."""
-        return self.credential_sets or (CredentialSetQuery(options=(tuple(each.id for each in self.credentials),)),)
+        everything = (tuple(each.id for each in self.credentials),)
+        return self.credential_sets or (CredentialSetQuery.model_construct(options=everything, required=True),)
 
     @model_validator(mode="after")
     def _require_ids(self) -> Self:
