@@ -80,6 +80,7 @@ class ClientAttestationPopClaims(Message):
     jti: Annotated[str, Field(min_length=1, max_length=256)]
     iat: NumericDate
     iss: str | None = None  # the client id up to draft -07
+    exp: NumericDate | None = None  # required up to draft -05
     challenge: str | None = None
 
 
@@ -122,9 +123,14 @@ def prepare_client_attestation(claims: ClientAttestationClaims, *, algorithm: st
 def prepare_client_attestation_pop(
     *, client_id: str, audience: str, jti: str, now: datetime, algorithm: str, challenge: str | None = None
 ) -> UnsignedJws:
-    """Prepare the proof of possession for one authorization server; `iss` is there for servers of draft -07 (5.1)."""
+    """Prepare the proof of possession for one authorization server (5.1); `iss` and `exp` serve older drafts."""
     claims = ClientAttestationPopClaims(
-        iss=client_id, aud=audience, jti=jti, iat=numeric_date(now), challenge=challenge
+        iss=client_id,
+        aud=audience,
+        jti=jti,
+        iat=numeric_date(now),
+        exp=numeric_date(now + MAX_PROOF_AGE),
+        challenge=challenge,
     )
     return prepare_jws(claims.to_wire(), algorithm=algorithm, typ=POP_TYP)
 
@@ -208,6 +214,8 @@ def verify_client_attestation_pop(
     if challenges is not None and claims.challenge not in challenges:  # 5, 8
         raise UseAttestationChallenge("a current challenge is needed in the proof of possession")
     require_recent(claims.iat, now=now, max_age=max_age)  # 6
+    if claims.exp is not None:
+        require_unexpired(claims.exp, now=now)
     require_audience(claims.aud, expected=audience)  # 7
     if claims.iss is not None and claims.iss != attestation.client_id:  # draft -07 5.2
         raise ClaimMismatch("the proof of possession is by another client than the attestation is for")

@@ -225,6 +225,7 @@ def test_a_proof_of_later_drafts_has_no_issuer_and_perhaps_no_challenge(
         pytest.param({"challenge": "old"}, UseAttestationChallenge, id="5 old challenge"),
         pytest.param({"iat": 1}, Expired, id="6 too old"),
         pytest.param({"iat": 9_999_999_999}, NotYetValid, id="6 from the future"),
+        pytest.param({"exp": 1}, Expired, id="expired, as older drafts have it"),
         pytest.param({"aud": "https://other.example"}, ClaimMismatch, id="7 another server"),
         pytest.param({"aud": [SERVER, "https://other.example"]}, ClaimMismatch, id="7 several servers"),
         pytest.param({"aud": SERVER + "/"}, ClaimMismatch, id="7 nearly us"),
