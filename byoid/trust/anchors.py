@@ -93,7 +93,7 @@ class TrustAnchors:
         """
         try:
             certificates = x509.load_pem_x509_certificates(pem)
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise MalformedInput("expected PEM certificates") from error
         return cls(TrustAnchor(certificate, frozenset(purposes), source, pinned) for certificate in certificates)
 
@@ -140,9 +140,17 @@ class TrustAnchors:
         return {(a.der, p): a for a in reversed(self.anchors) for p in a.purposes}
 
 
+def subject_of(certificate: x509.Certificate) -> x509.Name:
+    """Return a certificate's subject, which is only parsed now; MalformedInput if that fails."""
+    try:
+        return certificate.subject
+    except (ValueError, TypeError) as error:
+        raise MalformedInput("the certificate has a subject that cannot be read") from error
+
+
 def country_names(certificate: x509.Certificate) -> tuple[str, ...]:
     """Return the countries in a certificate's subject, in upper case."""
-    found = certificate.subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)
+    found = subject_of(certificate).get_attributes_for_oid(NameOID.COUNTRY_NAME)
     return tuple(str(attribute.value).upper() for attribute in found)
 
 

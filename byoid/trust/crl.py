@@ -27,8 +27,8 @@ class Crls:
     def __init__(self, crls: Iterable[x509.CertificateRevocationList] = (), *, accept_missing: bool = False) -> None:
         self.accept_missing = accept_missing
         self._by_issuer: dict[x509.Name, list[_Crl]] = {}
-        for crl in crls:
-            self._by_issuer.setdefault(crl.issuer, []).append(_Crl(crl))
+        for crl in map(_Crl, crls):
+            self._by_issuer.setdefault(crl.issuer, []).append(crl)
 
     @classmethod
     def from_der(cls, crls: Iterable[bytes], *, accept_missing: bool = False) -> Self:
@@ -60,14 +60,19 @@ class _Crl:
     """A list, its serial numbers as a set, and the issuers under whom its signature was verified."""
 
     def __init__(self, crl: x509.CertificateRevocationList) -> None:
-        _refuse_critical_extensions(crl)
+        try:
+            critical = _critical_extensions(crl)
+            self.issuer, self.next_update = crl.issuer, crl.next_update_utc
+            self.revoked = frozenset(entry.serial_number for entry in crl)
+        except (ValueError, TypeError) as error:  # parsed only now
+            raise MalformedInput("the revocation list cannot be read") from error
+        if critical:
+            raise MalformedInput(f"revocation list with the critical extension {critical[0].dotted_string}")
         self.crl = crl
-        self.revoked = frozenset(entry.serial_number for entry in crl)
         self._signed_by: dict[x509.Certificate, bool] = {}
 
     def is_current(self, now: datetime) -> bool:
-        next_update = self.crl.next_update_utc
-        return self.crl.last_update_utc <= now and next_update is not None and now <= next_update
+        return self.crl.last_update_utc <= now and self.next_update is not None and now <= self.next_update
 
     def is_signed_by(self, issuer: x509.Certificate) -> bool:
         """Say whether this issuer signed the list and may do so; there are never more issuers than anchors and CAs."""
@@ -81,19 +86,13 @@ def _parse(der: bytes) -> x509.CertificateRevocationList:
         raise MalformedInput(f"revocation list of {len(der)} bytes, at most {MAX_CRL_BYTES} are accepted")
     try:
         return x509.load_der_x509_crl(der)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise MalformedInput("expected a DER revocation list") from error
 
 
-def _refuse_critical_extensions(crl: x509.CertificateRevocationList) -> None:
-    try:
-        critical = [e.oid for e in crl.extensions if e.critical] + [
-            e.oid for r in crl for e in r.extensions if e.critical
-        ]
-    except ValueError as error:
-        raise MalformedInput("the revocation list has extensions that cannot be read") from error
-    if critical:
-        raise MalformedInput(f"revocation list with the critical extension {critical[0].dotted_string}")
+def _critical_extensions(crl: x509.CertificateRevocationList) -> list[x509.ObjectIdentifier]:
+    entries = [extension for entry in crl for extension in entry.extensions]
+    return [extension.oid for extension in (*crl.extensions, *entries) if extension.critical]
 
 
 def _may_sign_crls(issuer: x509.Certificate) -> bool:

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from byoid.errors import Expired, MalformedInput, NotYetValid, Replayed, UntrustedIssuer, WrongType
 from byoid.jose import UnsignedJws, parse_jws, prepare_jws, verify_jws, x5c_header
 from byoid.message import Array, Message, NonEmptyArray, parse_message
-from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors
+from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors, subject_of
 from byoid.trust.x509 import TrustedChain, verify_chain
 
 TYPE: Final = "trustlist+jwt"
@@ -248,7 +248,7 @@ def _entity(service: ListedService) -> dict[str, Any]:
 
 def _require_operator(scheme: SchemeInformation, chain: TrustedChain) -> None:
     """Demand that the signer is the scheme's operator, in the scheme's territory (6.8)."""
-    subject = chain.leaf.subject
+    subject = subject_of(chain.leaf)
     organizations = {attribute.value for attribute in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
     countries = {attribute.value for attribute in subject.get_attributes_for_oid(NameOID.COUNTRY_NAME)}
     if organizations.isdisjoint(name.value for name in scheme.SchemeOperatorName):
@@ -309,5 +309,5 @@ def _anchor(name: str, purposes: frozenset[Purpose], listed: PkiObject, source: 
         return TrustAnchor(certificate, purposes, f"{source} ({name})", pinned=not constraints.ca)
     except x509.ExtensionNotFound:
         return TrustAnchor(certificate, purposes, f"{source} ({name})", pinned=True)
-    except ValueError:  # one entity's broken certificate must not take the others' trust away
+    except (ValueError, x509.InvalidVersion):  # one entity's broken certificate must not take the others' trust away
         return None

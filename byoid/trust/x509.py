@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PublicKey
-from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors, country_names
+from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors, country_names, subject_of
 from byoid.trust.crl import Crls
 from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, profile_of
 
@@ -60,7 +60,7 @@ class TrustedChain:
     @cached_property
     def subject_name(self) -> str:
         """What to call the signer: organisation, else common name, else the whole subject."""
-        subject = self.leaf.subject
+        subject = subject_of(self.leaf)
         for oid in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
             for attribute in subject.get_attributes_for_oid(oid):
                 return str(attribute.value)
@@ -80,7 +80,7 @@ class TrustedChain:
     def organization_identifier(self) -> str | None:
         """The identifier of a legal person, or the serial number of a natural one (ETSI TS 119 411-8)."""
         for oid in (NameOID.ORGANIZATION_IDENTIFIER, NameOID.SERIAL_NUMBER):
-            for attribute in self.leaf.subject.get_attributes_for_oid(oid):
+            for attribute in subject_of(self.leaf).get_attributes_for_oid(oid):
                 return str(attribute.value)
         return None
 
@@ -172,7 +172,7 @@ def _parse(x5c: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
         raise MalformedInput(f"certificate of {longest} bytes, at most {MAX_CERTIFICATE_BYTES} are accepted")
     try:
         return tuple(map(x509.load_der_x509_certificate, x5c))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise MalformedInput("expected DER certificates") from error
 
 
@@ -228,10 +228,8 @@ def _build(
     try:
         path = tuple(verifier.verify(leaf, intermediates).chain)
     except verification.VerificationError as error:
-        kind = "self-issued " if leaf.issuer == leaf.subject else ""  # HAIP 6.1.1; no anchor certifies such a signer
-        raise UntrustedIssuer(
-            f"no valid path from the {kind}signer to a trust anchor for {purpose}: {error}"
-        ) from error
+        # A self-signed signer (HAIP 6.1.1) ends here too: no anchor certifies it.
+        raise UntrustedIssuer(f"no valid path from the signer to a trust anchor for {purpose}: {error}") from error
     if path[:-1] != certificates:
         raise UntrustedIssuer("expected each certificate of the chain to certify the one before it")
     return _accept_anchor(leaf, path[-1], anchors, purpose)
