@@ -14,6 +14,11 @@ from byoid.keys import PrivateKey
 from byoid.service.database import Database
 from byoid.signing import SoftwareSigner
 
+EMPTY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DROP SCHEMA public CASCADE;
+CREATE SCHEMA public;
+"""
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
@@ -69,6 +74,9 @@ def postgres_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="byoid-pg-"))  # a socket's path is short
     directory.chmod(0o755)
     server = get_server(directory, cleanup_mode="delete")
+    # What is lost with this machine is lost with the test.
+    server.psql("ALTER SYSTEM SET fsync = off; ")
+    server.psql("SELECT pg_reload_conf();")
     try:
         yield directory
     finally:
@@ -82,16 +90,13 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
         yield f"sqlite:///{tmp_path}/test.db"
         return
     directory = request.getfixturevalue("postgres_socket")
-    name = f"test_{os.urandom(6).hex()}"
     admin = await asyncpg.connect(host=str(directory), user="postgres", database="postgres")
     try:
-        await admin.execute("ALTER SYSTEM SET fsync = off")  # what is lost with this machine is lost with the test
-        await admin.execute("SELECT pg_reload_conf()")
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY wal_log")
-        yield f"postgresql://postgres@/{name}?host={directory}"
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.execute("SET client_min_messages = warning")
+        await admin.execute(EMPTY)  # twenty times faster than a new database
     finally:
         await admin.close()
+    yield f"postgresql://postgres@/postgres?host={directory}"
 
 
 @pytest.fixture
