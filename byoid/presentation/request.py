@@ -48,8 +48,13 @@ class ClientMetadata(Message):
     """The verifier's metadata (5.1, 11.1)."""
 
     jwks: Jwks | None = None
-    encrypted_response_enc_values_supported: NonEmpty[str] = (DEFAULT_ENC,)
+    encrypted_response_enc_values_supported: NonEmpty[str] | None = None
     vp_formats_supported: dict[str, dict[str, Any]] | None = None
+
+    @property
+    def response_encs(self) -> tuple[str, ...]:
+        """The content encryption algorithms for the response, `A128GCM` if none are named."""
+        return self.encrypted_response_enc_values_supported or (DEFAULT_ENC,)
 
 
 class WalletMetadata(Message):

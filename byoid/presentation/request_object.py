@@ -43,7 +43,7 @@ from byoid.presentation.request import (
     WalletMetadata,
     require_https,
 )
-from byoid.presentation.response import choose_encryption
+from byoid.presentation.response import choose_encryption, choose_response_encryption
 from byoid.presentation.transaction_data import RequestedTransaction, TransactionData, parse_transaction_data
 from byoid.presentation.verifier_info import VerifierRegistration, verify_verifier_info
 from byoid.trust.x509 import ChainCache
@@ -207,6 +207,8 @@ def authenticate_request(
         UntrustedIssuer, WrongType, BadSignature, Expired, NotYetValid: of the client's means of proof.
     """
     if isinstance(request, AuthorizationRequest):
+        if request.client_id != client_id:
+            raise ClaimMismatch("the client_id of the request is not the one expected")
         return AuthenticatedRequest(request, authenticate_unsigned(client_id, trust=trust))
     jws = parse_jws(request)
     claims = jws.claims()
@@ -260,8 +262,7 @@ def accept_request(
     transactions = _transactions(request, abilities)
     accepted = AuthenticRequest(request, client, transactions, registration, authenticated.origin)
     if request.encrypted:
-        metadata = accepted.metadata
-        choose_encryption(metadata.jwks, metadata.encrypted_response_enc_values_supported)
+        choose_response_encryption(accepted.metadata)
     if abilities.formats.isdisjoint(each.format for each in request.query.credentials):
         raise VpFormatsNotSupported("none of the requested formats is supported")
     return accepted

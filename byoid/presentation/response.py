@@ -77,7 +77,7 @@ def choose_response_encryption(metadata: ClientMetadata) -> ResponseEncryption:
     Raises:
         InvalidRequest: none that byoid can use.
     """
-    return ResponseEncryption(*choose_encryption(metadata.jwks, metadata.encrypted_response_enc_values_supported))
+    return ResponseEncryption(*choose_encryption(metadata.jwks, metadata.response_encs))
 
 
 def choose_encryption(jwks: Jwks | None, encs: Collection[str]) -> tuple[Jwk, str]:

@@ -304,6 +304,13 @@ def test_a_client_whose_prefix_demands_it_must_sign(world: World) -> None:
 
 
 @pytest.mark.hostile
+def test_an_unsigned_request_is_of_the_client_that_is_expected(world: World) -> None:
+    with pytest.raises(ClaimMismatch):
+        request = authorization_request(client_id="redirect_uri:https://evil.example")
+        verify(world, request, client_id=f"redirect_uri:{RESPONSE_URI}")
+
+
+@pytest.mark.hostile
 def test_a_registered_client_cannot_bring_metadata_another_uri_or_an_unknown_key(world: World) -> None:
     trust = VerifierTrust(world.anchors, registered={"shop": REGISTERED})
     with pytest.raises(InvalidClient):
