@@ -13,23 +13,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from byoid.cbor import (
-    MAX_CBOR_BYTES,
-)
-from byoid.cbor import EncodedCbor as EncodedCbor
-from byoid.cbor import (
-    cbor_dumps as cbor_dumps,
-)
-from byoid.cbor import (
-    cbor_head as cbor_head,
-)
-from byoid.cbor import (
-    cbor_loads as cbor_loads,
-)
-from byoid.cbor import (
-    encode_bytes as encode_bytes,
-)
-from byoid.cbor import encode_tag24 as encode_tag24
+from byoid.cbor import MAX_CBOR_BYTES, cbor_dumps, cbor_head, cbor_loads, encode_bytes
 from byoid.errors import BadSignature, MalformedInput, WrongType
 from byoid.keys import PublicKey
 

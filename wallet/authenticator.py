@@ -16,7 +16,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from byoid.cose import cbor_dumps
+from byoid.cbor import cbor_dumps
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps
 from wallet.vault.keys import derive
 
