@@ -1,10 +1,7 @@
 """mdoc: issue 25 elements, present 5 of them over an OpenID4VP session, verify with a known issuer and by its chain."""
 
-import cbor2
-import isomdoc
-
 from benchmarks.inputs import CLIENT_ID, NONCE, NOW, RESPONSE_URI, SHOWN_ELEMENTS, Inputs
-from benchmarks.yardstick import Row
+from benchmarks.yardstick import Operation, Row, installed
 from byoid.formats.mdoc.present import HeldMdoc
 from byoid.formats.mdoc.session import session_transcript_redirect
 from byoid.formats.mdoc.structures import parse_device_response
@@ -39,7 +36,7 @@ def rows(inputs: Inputs) -> list[Row]:
             issuer_certificate=chain.leaf,
         )
 
-    cache, decoded = ChainCache(), cbor2.loads(transcript)
+    cache = ChainCache()
     return [
         Row("mdoc.issue", inputs.issue_mdl, goal_y=2.0),
         Row("mdoc.present", present, goal_y=0.8),
@@ -47,8 +44,29 @@ def rows(inputs: Inputs) -> list[Row]:
             "mdoc.verify",
             verify,
             goal_y=3.3,
-            peers={"isomdoc": lambda: isomdoc.verify_device_response(response, decoded)},
+            peers=installed({"isomdoc": ("isomdoc", lambda: _verify_with_isomdoc(response, transcript))}),
         ),
-        Row("mdoc.verify_chain", verify_by_chain, goal_y=5.5),
+        Row(
+            "mdoc.verify_chain",
+            verify_by_chain,
+            goal_y=5.5,
+            peers=installed({"openvc-core": ("openvc", lambda: _verify_with_openvc(inputs, response, transcript))}),
+        ),
         Row("mdoc.verify_chain_cached", lambda: verify_by_chain(cache), goal_y=3.3),
     ]
+
+
+def _verify_with_isomdoc(response: bytes, transcript: bytes) -> Operation:
+    """Issuer and device signature; neither chain nor dates."""
+    import cbor2
+    import isomdoc
+
+    decoded = cbor2.loads(transcript)
+    return lambda: isomdoc.verify_device_response(response, decoded)
+
+
+def _verify_with_openvc(inputs: Inputs, response: bytes, transcript: bytes) -> Operation:
+    from openvc import mdoc
+
+    anchors = [inputs.root.certificate]
+    return lambda: mdoc.verify_device_response(response, trust_anchors=anchors, session_transcript=transcript)

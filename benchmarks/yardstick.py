@@ -7,8 +7,9 @@ its clock counts. Operations take turns, and the median of the rounds is what is
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from statistics import median
 from typing import Final
 
@@ -40,6 +41,11 @@ class Result:
     y: float
     goal_y: float | None
     peers: dict[str, float]
+
+
+def installed(peers: Mapping[str, tuple[str, Callable[[], Operation]]]) -> dict[str, Operation]:
+    """Make the operations of those peers whose module, named first, is installed."""
+    return {name: make() for name, (module, make) in peers.items() if find_spec(module)}
 
 
 class Yardstick:
