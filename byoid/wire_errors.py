@@ -125,8 +125,20 @@ class ResourceError(OAuthError):
         super().__init__(description, detail=detail, headers={"WWW-Authenticate": challenge, **(headers or {})})
 
 
+class MissingToken(ResourceError):
+    """No access token came: the challenge names no error (RFC 6750 3.1)."""
+
+    code = "invalid_token"
+
+    def __init__(
+        self, description: str, *, detail: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        challenge = {"WWW-Authenticate": f'{self.scheme} algs="ES256"'}
+        super().__init__(description, detail=detail, headers={**challenge, **(headers or {})})
+
+
 class InvalidToken(ResourceError):
-    """The access token is missing, unknown, expired, revoked or bound to another key."""
+    """The access token is unknown, expired, revoked or bound to another key."""
 
     code = "invalid_token"
 

@@ -39,6 +39,10 @@ def test_a_resource_error_challenges_with_the_scheme_its_code_and_its_algorithms
     }
 
 
+def test_without_a_token_the_challenge_names_no_error() -> None:
+    assert wire_errors.MissingToken("No token.").headers == {"WWW-Authenticate": 'DPoP algs="ES256"'}
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize("description", ['a "quote"', "a \\ backslash", "ünïcode", "line\nbreak"])
 def test_a_description_outside_the_alphabet_is_refused(description: str) -> None:
