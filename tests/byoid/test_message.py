@@ -1,0 +1,56 @@
+"""The base of protocol messages: strict members, unknown ones ignored, complaints without values."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from byoid.errors import MalformedInput
+from byoid.message import Array, Message, parse_message
+
+
+class Note(Message):
+    """A message for this test."""
+
+    text: str
+    count: int = 0
+    tags: Array[str] = ()
+
+
+def test_unknown_members_are_ignored_and_arrays_become_tuples() -> None:
+    assert parse_message(Note, b'{"text": "a", "tags": ["b"], "new": 1}') == Note(text="a", tags=("b",))
+
+
+def test_a_message_is_written_without_what_is_none() -> None:
+    assert Note(text="a").to_wire() == {"text": "a", "count": 0, "tags": []}
+
+
+def test_a_message_does_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Note(text="a").text = "b"  # type: ignore[misc]  # that is the point
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({}, id="missing"),
+        pytest.param({"text": 1}, id="number for text"),
+        pytest.param({"text": "a", "count": "1"}, id="text for number"),
+        pytest.param({"text": "a", "count": True}, id="boolean for number"),
+        pytest.param({"text": "a", "tags": "b"}, id="text for array"),
+        pytest.param({"text": "a", "tags": [1]}, id="number in an array of texts"),
+        pytest.param("[]", id="an array"),
+        pytest.param('{"text": "a", "text": "b"}', id="a member twice"),
+    ],
+)
+def test_a_message_of_another_shape_is_malformed(members: Any) -> None:
+    with pytest.raises(MalformedInput):
+        parse_message(Note, members)
+
+
+def test_a_complaint_names_the_member_and_not_its_value() -> None:
+    with pytest.raises(MalformedInput) as error:
+        parse_message(Note, {"text": "a", "count": "secret"})
+    assert "count" in str(error.value)
+    assert "secret" not in str(error.value)
