@@ -5,6 +5,7 @@ The text in a template is the English one; a catalogue holds what it becomes. RF
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -30,11 +31,11 @@ class Catalogue:
         """Return the form for `number`; our four languages have two forms, and 1 takes the first."""
         return self.gettext(singular if number == 1 else plural)
 
-    def date(self, value: object) -> str:
+    def day(self, value: date) -> str:
         """Write a date as people of this language do."""
         return str(dates.format_date(value, format="long", locale=self.language))
 
-    def moment(self, value: object) -> str:
+    def moment(self, value: datetime) -> str:
         """Write a date and time as people of this language do."""
         return str(dates.format_datetime(value, format="medium", locale=self.language))
 

@@ -87,7 +87,9 @@ class Pages:
         secret: key of the CSRF tokens, at least 32 bytes; all workers share it.
     """
 
-    def __init__(self, folder: Path, *, cookie: str, secret: bytes, globals_: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, cookie: str, secret: bytes, globals_: Mapping[str, object] | None = None
+    ) -> None:
         self._cookie = cookie
         self._secret = secret
         loader = jinja2.FileSystemLoader([folder / "templates", ASSETS / "templates"])
@@ -112,8 +114,10 @@ class Pages:
     ) -> HTMLResponse:
         """Render a page with its policy; a browser without a session cookie gets one for its CSRF token."""
         session = request.cookies.get(self._cookie) or secrets.token_urlsafe(32)
-        html = self._environments[language_of(request)].get_template(template).render(
-            request_path=request.url.path, csrf=self._csrf(session), **view
+        html = (
+            self._environments[language_of(request)]
+            .get_template(template)
+            .render(request_path=request.url.path, csrf=self._csrf(session), **view)
         )
         response = HTMLResponse(html, status_code=status)
         response.headers["Content-Security-Policy"] = content_security_policy(form_targets=form_targets, wasm=wasm)
@@ -166,6 +170,10 @@ def language_of(request: Request) -> str:
     return i18n.choose_language(request.headers.get("accept-language"), request.cookies.get(i18n.COOKIE))
 
 
+def _qr_svg(link: str) -> Markup:
+    return Markup(qr.svg(link))  # noqa: S704 - drawn by us: the link is only in the pattern, never in the markup
+
+
 def _environment(
     loader: jinja2.BaseLoader, catalogue: i18n.Catalogue, globals_: Mapping[str, object]
 ) -> jinja2.Environment:
@@ -173,10 +181,8 @@ def _environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, extensions=["jinja2.ext.i18n"],
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals.update(
-        globals_, language=catalogue.language, languages=i18n.LANGUAGES, qr_svg=lambda link: Markup(qr.svg(link))
-    )
-    environment.filters.update(date=catalogue.date, moment=catalogue.moment, country=catalogue.country)
+    environment.globals.update(globals_, language=catalogue.language, languages=i18n.LANGUAGES, qr_svg=_qr_svg)
+    environment.filters.update(date=catalogue.day, moment=catalogue.moment, country=catalogue.country)
     # The extension adds this method to the environment; its stubs don't know.
     environment.install_gettext_callables(catalogue.gettext, catalogue.ngettext, newstyle=True)  # type: ignore[attr-defined]
     return environment

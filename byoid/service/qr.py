@@ -1,13 +1,14 @@
 """QR codes of links, as SVG for pages and PNG for letters and e-mail."""
 
 import io
+from typing import Any
 
 import qrcode
 import qrcode.constants
 from qrcode.image.svg import SvgPathImage
 
 
-def _code(link: str) -> "qrcode.QRCode[SvgPathImage]":
+def _code(link: str) -> "qrcode.QRCode[Any]":
     code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=4, box_size=10)
     code.add_data(link)
     code.make(fit=True)
