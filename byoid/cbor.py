@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
+from math import isfinite
 from typing import Any, Final
 
 import cbor2
@@ -22,6 +23,7 @@ _ENCODED_CBOR, _FULL_DATE = 24, 1004
 _BYTE_STRING, _TEXT, _ARRAY, _MAP, _TAG = 2, 3, 4, 5, 6  # major types
 # Up to here too few keys fit into one map to be worth looking at them; most credentials are smaller.
 _UNSCANNED_BYTES: Final = 4096
+_PLAIN: Final = frozenset({str, bytes, int, bool, type(None), datetime, date})
 _LONG_HEADS: Final = range(24, 28)  # the argument follows in 1, 2, 4 or 8 bytes
 
 
@@ -133,6 +135,24 @@ def _decode(data: bytes, lengths: Iterable[int]) -> list[Any]:
         if stream.tell() != end:
             raise MalformedInput(f"expected a CBOR item to end at byte {end}, it ends at {stream.tell()}")
     return values
+
+
+def require_plain(value: Any) -> None:
+    """Accept only values that claims have: what else CBOR knows would fail in whatever shows or stores them.
+
+    Raises:
+        MalformedInput: `undefined`, a simple value, NaN or an infinity, at any depth.
+    """
+    kind = type(value)
+    if kind is dict:
+        for name, member in value.items():
+            require_plain(name)
+            require_plain(member)
+    elif kind is list:
+        for element in value:
+            require_plain(element)
+    elif kind not in _PLAIN and not (kind is float and isfinite(value)):
+        raise MalformedInput(f"expected a value that a claim can have, got {kind.__name__}")
 
 
 def _refuse_container_keys(data: bytes) -> None:

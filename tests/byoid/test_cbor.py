@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from byoid.cbor import EncodedCbor, cbor_dumps, cbor_head, cbor_loads, cbor_loads_each, encode_bytes, encode_tag24
+from byoid.cbor import (
+    EncodedCbor,
+    cbor_dumps,
+    cbor_head,
+    cbor_loads,
+    cbor_loads_each,
+    encode_bytes,
+    encode_tag24,
+    require_plain,
+)
 from byoid.errors import MalformedInput
 
 
@@ -148,6 +157,29 @@ def test_keys_made_to_collide_are_refused_before_they_are_hashed(item: bytes) ->
 )
 def test_big_items_with_plain_keys_pass(value: Any) -> None:
     assert cbor_loads(many(cbor_dumps(value)))[1] == value
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        pytest.param("f7", id="undefined"),
+        pytest.param("e0", id="simple value"),
+        pytest.param("f8ff", id="long simple value"),
+        pytest.param("f97e00", id="NaN"),
+        pytest.param("f97c00", id="infinity"),
+        pytest.param("81a1616181f7", id="undefined within"),
+        pytest.param("a1f700", id="undefined as a key"),
+        pytest.param("81d81840", id="encoded CBOR"),
+    ],
+)
+def test_what_no_claim_can_be_is_refused(encoded: str) -> None:
+    with pytest.raises(MalformedInput, match="a claim can have"):
+        require_plain(cbor_loads(bytes.fromhex(encoded)))
+
+
+def test_values_of_claims_are_plain() -> None:
+    require_plain({"a": [1, 1.5, True, None, "text", b"bytes", date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)]})
 
 
 @pytest.mark.hostile

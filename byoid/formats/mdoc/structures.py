@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from cbor2 import dumps
 
-from byoid.cbor import EncodedCbor, cbor_loads, cbor_loads_each
+from byoid.cbor import EncodedCbor, cbor_loads, cbor_loads_each, require_plain
 from byoid.cose import Sign1, parse_sign1
 from byoid.errors import MalformedInput
 from byoid.formats.mdoc.mso import member, require_version
@@ -149,6 +149,7 @@ def _item(value: object, raw: bytes) -> IssuerSignedItem:
         raise MalformedInput(f"expected a random of at least {MIN_SALT_BYTES} bytes")
     if type(name) is not str:
         raise MalformedInput("expected an elementIdentifier that is text")
+    require_plain(element_value)
     return IssuerSignedItem(digest_id, name, element_value, TAG_24 + dumps(raw))
 
 
@@ -161,6 +162,7 @@ def _device_signed(value: Mapping[Any, Any]) -> DeviceSigned:
         _text(namespace, "a namespace")
         if not _map(elements, "the elements of a namespace"):
             raise MalformedInput("expected a device namespace with elements, got an empty one")
+        require_plain(elements)
         for name in elements:
             _text(name, "an element identifier")
     device_auth = member(value, "deviceAuth", dict)
