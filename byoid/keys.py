@@ -102,9 +102,14 @@ class PublicKey:
         if not PRIVATE_MEMBERS.isdisjoint(jwk):
             raise MalformedInput("expected a public JWK, got one with private members")
         try:
-            return cls(_load_public(jwk))
+            key = cls(_load_public(jwk))
         except (ValueError, TypeError, KeyError) as error:
             raise MalformedInput(f"the JWK is not a usable public key: {type(error).__name__}") from error
+        if (
+            jwk["kty"] == "EC"
+        ):  # strict base64url: these texts are the only ones for this point, no need to make them anew
+            vars(key)["jwk"] = {member: jwk[member] for member in ("kty", "crv", "x", "y")}
+        return key
 
     @classmethod
     def from_coordinates(cls, curve: str, x: bytes, y: bytes = b"") -> Self:
