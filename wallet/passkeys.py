@@ -168,8 +168,6 @@ def verify_registration(response: Mapping[str, Any], *, party: WebAuthnParty, ch
         raise BadSignature(f"the registration does not verify: {type(error).__name__}") from error
     flags = _checked_flags(parse_attestation_object(verified.attestation_object).auth_data.flags)
     _require_usable(verified.credential_public_key)
-    if not 0 < len(verified.credential_id) <= _MAX_CREDENTIAL_ID_BYTES:
-        raise MalformedInput(f"a credential id of {len(verified.credential_id)} bytes")
     if verified.credential_id != b64u_decode(credential_id(response)):
         raise ClaimMismatch("the attested credential id is not the id of the response")
     return RegisteredPasskey(verified.credential_id, verified.credential_public_key, verified.sign_count, flags.be)
@@ -182,10 +180,12 @@ def verify_assertion(
     challenge: bytes,
     passkey: RegisteredPasskey,
     user_handle: bytes,
+    identified: bool,
 ) -> VerifiedAssertion:
     """Verify what `navigator.credentials.get` returned (WebAuthn §7.2), by a passkey of the person `user_handle`.
 
-    The caller has looked the passkey up by `credential_id(response)`, and keeps the new sign count.
+    The caller has looked the passkey up by `credential_id(response)`, and keeps the new sign count. `identified` tells
+    whether we knew before whose passkey it must be; where not, the authenticator must say it (§7.2 step 6).
 
     Raises:
         MalformedInput: not an assertion.
@@ -198,7 +198,7 @@ def verify_assertion(
     members = _members(response, "clientDataJSON", "authenticatorData", "signature")
     if credential_id(response) != passkey.id:
         raise HolderBindingError("the assertion was made by another passkey")
-    _check_user_handle(response, user_handle)
+    _check_user_handle(response, user_handle, required=not identified)
     _check_client_data(members["clientDataJSON"], kind="webauthn.get", party=party, challenge=challenge)
     data = _authenticator_data(members["authenticatorData"])
     if not compare_digest(data.rp_id_hash, sha256(party.id.encode()).digest()):
@@ -258,10 +258,10 @@ def _check_client_data(raw: bytes, *, kind: str, party: WebAuthnParty, challenge
         raise ClaimMismatch("the ceremony ran in a frame of another site")
 
 
-def _check_user_handle(response: Mapping[str, Any], user_handle: bytes) -> None:
-    """A discoverable passkey says whose it is; where the browser leaves it out, the credential id has said so."""
+def _check_user_handle(response: Mapping[str, Any], user_handle: bytes, *, required: bool) -> None:
+    """A discoverable passkey says whose it is; where we had named the passkeys, the browser may leave it out."""
     found = response["response"].get("userHandle")
-    if found is None:
+    if found is None and not required:
         return
     if not isinstance(found, str):
         raise MalformedInput("expected userHandle to be a text")

@@ -185,7 +185,7 @@ async def recover(vault: Vault, code: str, post: PagePost, *, name: str, label: 
         await tx.change(store.DELETE_PASSKEYS_OF, person_id=person.id)
         await tx.end_sessions(person.id)
         await tx.change(store.SET_LOCK, values={"locked_at": None}, id=person.id)
-        await tx.insert(passkey_row(passkey, wrapped, keys.reading, person=person.id, name=name, now=now))
+        await tx.insert_passkey(passkey_row(passkey, wrapped, keys.reading, person=person.id, name=name, now=now))
         await tx.insert(recovery_row(next_code, keys, person=person, now=now))
         await journal.write(tx, person, actor=Actor.CODE, event=Event.RECOVERED, now=now)
         signed_in = await start_session(

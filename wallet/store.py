@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 from byoid.errors import Replayed
 from byoid.service.columns import UtcDateTime
 from byoid.service.connection import Connection
-from byoid.service.database import Database, insert
+from byoid.service.database import Conflict, Database, insert
 from byoid.service.statements import Statement
 from wallet.tables import Approval, Ceremony, HolderKey, JournalEntry, Passkey, Person, Recovery, Session
 from wallet.vault.keys import PersonId
@@ -144,6 +144,26 @@ class VaultTransaction:
             Conflict: its id is taken.
         """
         await self._connection.execute(INSERT[_table(type(row)).name], row.model_dump())
+
+    async def insert_many(self, rows: Sequence[SQLModel]) -> None:
+        """Insert rows of one table.
+
+        Raises:
+            Conflict: an id is taken.
+        """
+        statement = INSERT[_table(type(rows[0])).name]
+        await self._connection.execute_many(statement, [row.model_dump() for row in rows])
+
+    async def insert_passkey(self, row: Passkey) -> None:
+        """Insert a passkey.
+
+        Raises:
+            Replayed: it is registered already.
+        """
+        try:
+            await self.insert(row)
+        except Conflict:
+            raise Replayed("this passkey is registered already") from None
 
     async def first(self, statement: Statement, **of: Any) -> Row | None:
         """Return the first row of a statement of this module, the parameters named without their `of_`."""

@@ -204,6 +204,7 @@ ASSERTION = COMMON | {
     "an empty signature": (inner(signature=""), BadSignature),
     "no signature": (drop("signature"), MalformedInput),
     "another person's user handle": (inner(userHandle=b64u_encode(b"x" * 16)), HolderBindingError),
+    "no user handle": (drop("userHandle"), MalformedInput),
     "a user handle that is no text": (inner(userHandle=5), MalformedInput),
     "another passkey's id": (top(id=b64u_encode(b"i" * 32), rawId=b64u_encode(b"i" * 32)), HolderBindingError),
 }
@@ -234,7 +235,9 @@ def test_an_assertion_with_one_defect_is_refused(
     answer = defect(authenticator.assert_(challenge), authenticator)
 
     with pytest.raises(error):
-        passkeys.verify_assertion(answer, party=PARTY, challenge=challenge, passkey=known, user_handle=HANDLE)
+        passkeys.verify_assertion(
+            answer, party=PARTY, challenge=challenge, passkey=known, user_handle=HANDLE, identified=False
+        )
 
 
 def test_an_honest_registration_gives_the_passkey(authenticator: Authenticator, challenge: bytes) -> None:
@@ -250,7 +253,9 @@ def test_an_honest_assertion_gives_the_new_sign_count(
 ) -> None:
     answer = in_response(authenticator.assert_(challenge), userHandle=user_handle)
 
-    found = passkeys.verify_assertion(answer, party=PARTY, challenge=challenge, passkey=registered, user_handle=HANDLE)
+    found = passkeys.verify_assertion(
+        answer, party=PARTY, challenge=challenge, passkey=registered, user_handle=HANDLE, identified=True
+    )
 
     assert (found.sign_count, found.backed_up) == (1, True)
 
@@ -261,7 +266,12 @@ def test_an_authenticator_that_does_not_count_stays_welcome(
     authenticator.passkeys[-1].sign_count = -1
 
     found = passkeys.verify_assertion(
-        authenticator.assert_(challenge), party=PARTY, challenge=challenge, passkey=registered, user_handle=HANDLE
+        authenticator.assert_(challenge),
+        party=PARTY,
+        challenge=challenge,
+        passkey=registered,
+        user_handle=HANDLE,
+        identified=True,
     )
 
     assert found.sign_count == 0

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -11,8 +12,7 @@ from sqlalchemy import update
 
 from byoid.encoding import b64u_decode, b64u_encode
 from byoid.errors import BadSignature, ClaimMismatch, Expired, HolderBindingError, MalformedInput, Replayed
-from byoid.service.database import Conflict
-from wallet import recovery, store
+from wallet import accounts, recovery, store
 from wallet.authenticator import SoftwareAuthenticator
 from wallet.vault import actions, ceremonies, gate, holder_keys, journal, proposals, sessions
 from wallet.vault.context import Vault
@@ -28,7 +28,7 @@ from wallet.vault.contract import (
     TooEarly,
     WalletLocked,
 )
-from wallet.vault.keys import ReadingKey, SigningKey
+from wallet.vault.keys import PersonId, ReadingKey, SigningKey
 
 pytestmark = pytest.mark.hostile
 NewCitizen = Callable[..., Awaitable[Any]]
@@ -189,7 +189,7 @@ async def test_a_passkey_is_registered_once(vault: Vault, ada: Any) -> None:
                 patch.setattr("wallet.authenticator.os.urandom", lambda size: fixed[:size])
                 return super().create(ceremony)
 
-    with pytest.raises(Conflict):
+    with pytest.raises(Replayed):
         await ceremonies.register(vault, PagePost(**Fixed(ORIGIN).create(again.model_dump())), name="", label="")
 
 
@@ -654,3 +654,34 @@ def test_the_digest_commits_to_everything_that_is_done(ada: Any) -> None:
     ]
 
     assert len({each.challenge(b"f" * 32) for each in [honest, *changed]}) == len(changed) + 1
+
+
+async def test_passkeys_are_bounded_in_number(vault: Vault, ada: Any) -> None:
+    few = replace(vault, policy=replace(vault.policy, max_passkeys=1))
+
+    with pytest.raises(MalformedInput):
+        await actions.begin_adding_passkey(few, ada.cookie, account_name="Ada")
+
+
+async def test_operators_act_on_wallets_that_exist(vault: Vault) -> None:
+    with pytest.raises(MalformedInput):
+        await journal.lock_by_operator(vault, PersonId("nobody"), operator="clerk 7", reason="why")
+    with pytest.raises(MalformedInput):
+        await journal.note_by_operator(vault, PersonId("nobody"), operator="clerk 7", note="what")
+
+
+async def test_a_passkey_is_renamed_by_its_owner_only(vault: Vault, ada: Any, new_citizen: NewCitizen) -> None:
+    eve = await new_citizen()
+
+    with pytest.raises(MalformedInput):
+        await accounts.rename_passkey(
+            vault, eve.cookie, b64u_encode(ada.authenticator.passkeys[-1].credential_id), name="mine"
+        )
+
+
+async def test_another_browser_is_signed_out_by_its_owner_only(vault: Vault, ada: Any, new_citizen: NewCitizen) -> None:
+    eve = await new_citizen()
+    target = (await sessions.open_session(vault, ada.cookie)).id
+    await sessions.end_session(vault, eve.cookie, session_id=target)
+
+    assert (await sessions.open_session(vault, ada.cookie)).id == target

@@ -11,12 +11,15 @@ from typing import Any
 import httpx2
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from byoid.errors import HolderBindingError, MalformedInput, PeerError
 from byoid.keys import PublicKey
-from wallet import accounts
+from byoid.service.database import Database
+from wallet import accounts, store
 from wallet.authenticator import SoftwareAuthenticator
+from wallet.tables import VaultTable
 from wallet.vault import ceremonies, gate, holder_keys, journal, proposals, remote, sessions
 from wallet.vault.__main__ import app
 from wallet.vault.context import Vault
@@ -135,17 +138,48 @@ def test_the_doctor_command_finds_nothing_in_an_honest_vault(environment: dict[s
     assert (result.exit_code, result.stdout) == (0, "")
 
 
-async def _fill(settings: VaultSettings) -> None:
-    from byoid.service.database import Database
-    from wallet.tables import VaultTable
+def test_the_doctor_command_fails_when_a_name_lies_in_clear(environment: dict[str, str]) -> None:
+    settings = VaultSettings(**{name[6:].lower(): value for name, value in environment.items()})
+    asyncio.run(_fill(settings, protection="Ada Lovelace"))
 
+    result = CliRunner().invoke(app, ["doctor", "--canary", "Ada Lovelace"], env=environment)
+
+    assert result.exit_code == 1
+    assert "vault_passkey.protection" in result.stdout
+    assert "vault.db" in result.stdout
+    assert "Lovelace" not in result.stdout
+
+
+def test_the_lock_command_locks(environment: dict[str, str]) -> None:
+    settings = VaultSettings(**{name[6:].lower(): value for name, value in environment.items()})
+    person = asyncio.run(_fill(settings))
+
+    result = CliRunner().invoke(
+        app, ["lock", "--operator", "clerk 7", "--reason", "why", "--", person], env=environment
+    )
+
+    assert result.exit_code == 0
+    assert asyncio.run(_is_locked(settings, person))
+
+
+async def _is_locked(settings: VaultSettings, person: str) -> bool:
+    database = await Database.open(settings.database_url)
+    row = (await database.fetch(store.PERSON_BY_ID, {"of_id": person})).first()
+    await database.close()
+    return row is not None and row.locked_at is not None
+
+
+async def _fill(settings: VaultSettings, **passkey: str) -> str:
     database = await Database.open(settings.database_url)
     await database.create_all(VaultTable.metadata)
     vault = settings.vault(database)
     ceremony = await ceremonies.begin_registration(vault, account_name="Ada Lovelace")
     post = PagePost(**SoftwareAuthenticator(ORIGIN).create(ceremony.model_dump()))
-    await ceremonies.register(vault, post, name="Ada Lovelace", label="Ada Lovelace")
+    signed_in = await ceremonies.register(vault, post, name="Ada Lovelace", label="Ada Lovelace")
+    if passkey:
+        await database.execute(update(store.PASSKEY).values(passkey))
     await database.close()
+    return signed_in.session.person
 
 
 @pytest.mark.hostile

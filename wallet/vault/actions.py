@@ -75,7 +75,7 @@ async def add_passkey(vault: Vault, consent: Consent) -> Approved:
 
     Raises:
         BadSignature, MalformedInput: the secrets are not right.
-        Conflict: this passkey is registered already.
+        Replayed: this passkey is registered already.
     """
     new = consent.proposal.passkey
     if new is None:
@@ -86,7 +86,7 @@ async def add_passkey(vault: Vault, consent: Consent) -> Approved:
     registered = passkeys.RegisteredPasskey(b64u_decode(new.id), new.public_key, new.sign_count, new.backup_eligible)
     now = vault.clock()
     async with vault.store.transaction() as tx:
-        await tx.insert(passkey_row(registered, wrapped, keys.reading, person=person, name=new.name, now=now))
+        await tx.insert_passkey(passkey_row(registered, wrapped, keys.reading, person=person, name=new.name, now=now))
         await journal.write(
             tx, consent.person, actor=Actor.CITIZEN, event=Event.PASSKEY_ADDED, now=now, detail=new.name
         )

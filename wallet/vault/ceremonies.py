@@ -69,7 +69,7 @@ async def register(vault: Vault, post: PagePost, *, name: str, label: str) -> Si
     Raises:
         Replayed, Expired: the challenge was answered before, or too late.
         VerificationError, MalformedInput: see `passkeys.verify_registration`.
-        Conflict: this passkey is registered already.
+        Replayed: this passkey is registered already.
     """
     now = vault.clock()
     ceremony = await consume_ceremony(vault, post.ceremony, Kind.REGISTER, now=now)
@@ -80,7 +80,7 @@ async def register(vault: Vault, post: PagePost, *, name: str, label: str) -> Si
     row = Person(id=person, inbox_public=keys.reading.inbox_public, signing_public=keys.signing.public, created_at=now)
     async with vault.store.transaction() as tx:
         await tx.insert(row)
-        await tx.insert(passkey_row(passkey, wrapped, keys.reading, person=person, name=name, now=now))
+        await tx.insert_passkey(passkey_row(passkey, wrapped, keys.reading, person=person, name=name, now=now))
         await journal.write(tx, row, actor=Actor.CITIZEN, event=Event.REGISTERED, now=now)
         return await start_session(
             vault,
@@ -116,7 +116,7 @@ async def sign_in(vault: Vault, post: PagePost, *, label: str) -> SignedIn:
         person = await tx.first(store.PERSON_BY_ID, id=passkey.person_id) if passkey else None
     if passkey is None or person is None:
         raise HolderBindingError("no wallet has this passkey")
-    assertion = verify_by(vault, post, challenge=ceremony.challenge, passkey=passkey)
+    assertion = verify_by(vault, post, challenge=ceremony.challenge, passkey=passkey, identified=False)
     reading = require_reading(await unwrap_reading(passkey, secrets=post.secrets, kek=vault.kek), person)
     async with vault.store.transaction() as tx:
         await tx.use_passkey(
@@ -134,7 +134,9 @@ async def sign_in(vault: Vault, post: PagePost, *, label: str) -> SignedIn:
         )
 
 
-def verify_by(vault: Vault, post: PagePost, *, challenge: bytes, passkey: Any) -> passkeys.VerifiedAssertion:
+def verify_by(
+    vault: Vault, post: PagePost, *, challenge: bytes, passkey: Any, identified: bool
+) -> passkeys.VerifiedAssertion:
     """Verify an assertion by the passkey of a row, which the caller has found by the credential's id."""
     return passkeys.verify_assertion(
         post.credential,
@@ -144,6 +146,7 @@ def verify_by(vault: Vault, post: PagePost, *, challenge: bytes, passkey: Any) -
             b64u_decode(passkey.id), passkey.public_key, passkey.sign_count, bool(passkey.backup_eligible)
         ),
         user_handle=b64u_decode(passkey.person_id),
+        identified=identified,
     )
 
 

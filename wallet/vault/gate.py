@@ -103,7 +103,9 @@ async def verify_consent(vault: Vault, cookie: str, post: PagePost) -> Consent:
     sealed = SealedProposal.model_validate_json(kept)
     if passkey is None or passkey.person_id != session.person:
         raise HolderBindingError("the assertion was made by a passkey of somebody else")
-    assertion = verify_by(vault, post, challenge=sealed.proposal.challenge(sealed.fresh), passkey=passkey)
+    assertion = verify_by(
+        vault, post, challenge=sealed.proposal.challenge(sealed.fresh), passkey=passkey, identified=True
+    )
     async with vault.store.transaction() as tx:
         person = await tx.first(store.PERSON_BY_ID, id=session.person)
         require_unlocked(person is None or person.locked_at is not None, sealed.proposal.action)

@@ -40,10 +40,17 @@ async def create_holder_keys(vault: Vault, cookie: str, *, count: int, curve: st
     if (row := person.first()) is None:
         raise NotSignedIn("the wallet was deleted")
     made = [(random_id(), PrivateKey.generate(curve)) for _ in range(count)]
+    rows = [
+        HolderKey(
+            id=key_id,
+            person_id=session.person,
+            sealed=seal_to(row.signing_public, _to_der(key), at=holder_key_place(session.person, key_id)),
+            created_at=now,
+        )
+        for key_id, key in made
+    ]
     async with vault.store.transaction() as tx:
-        for key_id, key in made:
-            sealed = seal_to(row.signing_public, _to_der(key), at=holder_key_place(session.person, key_id))
-            await tx.insert(HolderKey(id=key_id, person_id=session.person, sealed=sealed, created_at=now))
+        await tx.insert_many(rows)
     return [HolderKeyView(id=key_id, public_jwk=key.public.jwk) for key_id, key in made]
 
 
