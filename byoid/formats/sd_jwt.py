@@ -133,12 +133,12 @@ def process(
     hash_name = hash_name_of(payload)
     if hash_name not in hash_names:  # 2.5
         raise WrongType(f"expected _sd_alg to be one of {', '.join(sorted(hash_names))}")
-    for name in always_disclosed & payload.keys():
-        _refuse_hidden(name, payload[name])
+    always = {name: payload[name] for name in always_disclosed & payload.keys()}
+    for name, value in always.items():
+        _refuse_hidden(name, value)
     walk = _Walk(_by_digest(disclosures, hash_name), always_disclosed)  # 3.1
-    members = dict(payload)
-    members.pop(HASH_NAME, None)  # 3.6
-    claims = walk.object(members, ())  # 3.2 to 3.5, 4
+    members = {name: value for name, value in payload.items() if name not in always and name != HASH_NAME}  # 3.6
+    claims = always | walk.object(members, ())  # 3.2 to 3.5, 4
     if len(walk.disclosed) != len(disclosures):  # 5
         unused = len(disclosures) - len(walk.disclosed)
         raise DigestMismatch(f"{unused} of {len(disclosures)} disclosures match no digest that the issuer signed")
