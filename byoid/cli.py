@@ -1,7 +1,7 @@
 """The command `byoid`: look at a credential, verify one in a file, make a demo PKI.
 
 Needs the library alone, no service. `inspect` believes nothing and says so; `verify` checks signature, digests, dates
-and trust, but not the status (nothing is fetched) and not who holds the credential. Results are JSON on standard output.
+and trust, but not the status (nothing is fetched) and not who holds the credential. Results are printed as JSON.
 """
 
 import argparse
