@@ -14,6 +14,7 @@ from byoid.message import parse_message
 from byoid.presentation.request import ClientMetadata
 from byoid.presentation.response import (
     AuthorizationResponse,
+    DirectPostAnswer,
     EncryptedResponse,
     ErrorResponse,
     choose_response_encryption,
@@ -171,3 +172,9 @@ def test_the_state_must_come_back() -> None:
     for response in (AuthorizationResponse(vp_token={"pid": ("a~",)}), ErrorResponse(error="x", state="t")):
         with pytest.raises(ClaimMismatch):
             require_state(response, "s")
+
+
+def test_the_answer_of_the_verifier_may_redirect() -> None:
+    uri = "https://verifier.example/cb#response_code=091535f699ea575c7937fa5f0f454aee"
+    assert parse_message(DirectPostAnswer, {"redirect_uri": uri, "unknown": 1}).redirect_uri == uri
+    assert DirectPostAnswer().to_wire() == {}

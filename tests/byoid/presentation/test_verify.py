@@ -1,8 +1,10 @@
 """Judging responses: OpenID4VP 1.0 section 8.6, with 14.1, B.2 and B.3. Each hostile case breaks one rule."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -670,3 +672,15 @@ def _pem(der: bytes) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+
+
+def test_the_transcripts_of_the_spec(asking: Asking) -> None:
+    vector = json.loads(Path("tests/vectors/openid4vp/session_transcript.json").read_bytes())
+    redirect, dc_api = vector["redirect"], vector["dc_api"]
+    common = {"nonce": vector["nonce"], "encryption_key": vector["encryption_jwk"]}
+
+    by_redirect = asking(client_id=redirect["client_id"], response_uri=redirect["response_uri"], **common)
+    by_dc_api = asking(client_id=redirect["client_id"], origin=dc_api["origin"], **common)
+
+    assert by_redirect.session_transcript.hex() == redirect["session_transcript_hex"]
+    assert by_dc_api.session_transcript.hex() == dc_api["session_transcript_hex"]
