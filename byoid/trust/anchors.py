@@ -105,9 +105,9 @@ class TrustAnchors:
         """Return the certifying anchors of a purpose for path building, None if there are none."""
         return self._stores[purpose]
 
-    def find(self, der: bytes, purpose: Purpose) -> TrustAnchor | None:
-        """Return the anchor of this purpose that is exactly this certificate."""
-        return self._by_der.get((der, purpose))
+    def find(self, der: bytes, purpose: Purpose, *, pinned: bool = False) -> TrustAnchor | None:
+        """Return the anchor of this purpose, certifying or pinned, that is exactly this certificate."""
+        return self._by_der.get((der, purpose, pinned))
 
     def union(self, *others: "TrustAnchors") -> "TrustAnchors":
         """Return a set that trusts what any of the sets trusts."""
@@ -136,8 +136,8 @@ class TrustAnchors:
         return len(self.anchors) + len(self.keys)
 
     @cached_property
-    def _by_der(self) -> dict[tuple[bytes, Purpose], TrustAnchor]:
-        return {(a.der, p): a for a in reversed(self.anchors) for p in a.purposes}
+    def _by_der(self) -> dict[tuple[bytes, Purpose, bool], TrustAnchor]:
+        return {(a.der, p, a.pinned): a for a in reversed(self.anchors) for p in a.purposes}
 
 
 def subject_of(certificate: x509.Certificate) -> x509.Name:

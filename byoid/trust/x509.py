@@ -203,8 +203,8 @@ def _trusted(
     now: datetime,
     allow_anchor: bool,
 ) -> tuple[tuple[x509.Certificate, ...], TrustAnchor]:
-    pin = anchors.find(x5c[0], purpose)
-    if pin is not None and pin.pinned:
+    pin = anchors.find(x5c[0], purpose, pinned=True)
+    if pin is not None:
         return certificates[:1], pin
     if anchors.find(x5c[-1], purpose) is not None:
         if not allow_anchor or len(x5c) == 1:
@@ -239,7 +239,7 @@ def _accept_anchor(
     leaf: x509.Certificate, root: x509.Certificate, anchors: TrustAnchors, purpose: Purpose
 ) -> TrustAnchor:
     anchor = anchors.find(root.public_bytes(Encoding.DER), purpose)
-    if anchor is None or anchor.pinned:
+    if anchor is None:
         raise UntrustedIssuer(f"the chain ends in a certificate that is no trust anchor for {purpose}")
     _require_curve(anchor.public_key)
     if purpose is Purpose.MDOC and country_names(leaf) != anchor.country_names:  # ISO/IEC 18013-5 B.1.4

@@ -25,6 +25,7 @@ def test_an_anchor_is_found_by_its_exact_bytes_and_purpose(pki):
     assert anchors.find(pki.root.der, Purpose.PID) == anchors.anchors[0]
     assert anchors.find(pki.root.der, Purpose.STATUS) is None
     assert anchors.find(pki.intermediate.der, Purpose.PID) is None
+    assert anchors.find(pki.root.der, Purpose.PID, pinned=True) is None
 
 
 def test_every_certificate_of_a_pem_file_becomes_an_anchor(pki):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from byoid.errors import MalformedInput, UntrustedIssuer
@@ -110,9 +110,13 @@ def test_a_list_of_an_issuer_that_may_not_sign_lists_counts_as_missing(pki, forg
 
 
 @pytest.mark.hostile
-def test_a_list_that_does_not_fit_its_issuers_key_counts_as_missing(pki, forge, now):
+@pytest.mark.parametrize(
+    "key",
+    [rsa.generate_private_key(65537, 2048).public_key(), x25519.X25519PrivateKey.generate().public_key()],
+    ids=["RSA", "X25519"],
+)
+def test_a_list_that_does_not_fit_its_issuers_key_counts_as_missing(pki, forge, now, key):
     usage = {"digital_signature": False, "key_cert_sign": True, "crl_sign": True}
-    key = rsa.generate_private_key(65537, 2048).public_key()
     issuer = x509.load_der_x509_certificate(forge(ca=True, usage=usage, key=key))
     crls = Crls.from_der([make_crl(Authority(issuer, pki.key), [], number=1, now=now)])
     with pytest.raises(UntrustedIssuer):
@@ -137,10 +141,11 @@ def critical(pki, now, *, entry):
     "der",
     [
         lambda pki, now: b"junk",
+        lambda pki, now: make_crl(pki.root, [], number=1, now=now).replace(b"Root", b"R\xff\xfft"),
         lambda pki, now: critical(pki, now, entry=False),
         lambda pki, now: critical(pki, now, entry=True),
     ],
-    ids=["junk", "delta list", "critical entry"],
+    ids=["junk", "name no text", "delta list", "critical entry"],
 )
 def test_what_is_no_usable_list_is_malformed(pki, now, der):
     with pytest.raises(MalformedInput):

@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PrivateKey
@@ -99,6 +99,24 @@ def test_an_intermediate_can_be_the_anchor(pki, now):
     anchors = pki.intermediate.anchor(Purpose.ACCESS)
     chain = verify_chain(pki.chain[:1], anchors=anchors, purpose=Purpose.ACCESS, now=now)
     assert chain.anchor.certificate == pki.intermediate.certificate
+
+
+def test_a_certificate_can_be_pinned_by_one_list_and_certify_for_another(pki, now):
+    pinned = TrustAnchors(replace(anchor, pinned=True) for anchor in pki.anchors.anchors)
+    chain = verify_chain(pki.chain, anchors=pinned.union(pki.anchors), purpose=Purpose.ACCESS, now=now)
+    assert not chain.anchor.pinned
+
+
+def test_a_signer_without_organisation_and_common_name_is_called_by_its_subject(pki, now):
+    name = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "UT"), x509.NameAttribute(NameOID.SURNAME, "Doe")])
+    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(pki.root.certificate.subject)
+    builder = builder.public_key(pki.key.native.public_key()).serial_number(9).add_extension(usage, critical=True)
+    builder = builder.not_valid_before(now - DAY).not_valid_after(now + DAY)
+    leaf = builder.sign(pki.root.key.native, hashes.SHA256())
+    chain = verify_chain(to_der(leaf), anchors=pki.anchors, purpose=Purpose.PID, now=now)
+    assert chain.subject_name == "2.5.4.4=Doe,C=UT"
+    assert chain.key_identifiers == frozenset()
 
 
 def test_two_roots_of_the_same_name_are_told_apart(pki, now):
