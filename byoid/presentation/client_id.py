@@ -66,7 +66,7 @@ class VerifierTrust:
 
 @dataclass(frozen=True, slots=True)
 class ClientIdentifier:
-    """A client identifier, taken apart at the first colon. `full` is what is compared and signed everywhere (14.10)."""
+    """A client identifier, taken apart at the first colon. `full` is what is compared and signed everywhere (14.8)."""
 
     full: str
     prefix: Prefix | None

@@ -1,6 +1,6 @@
 """Which credentials, and which of their claims, answer a DCQL query: the wallet's choice, the verifier's second look.
 
-Spec: OpenID4VP 1.0 section 6.4 (rules), 6.1.1 (trusted authorities), 6.3 (values), 14.11 (the verifier checks again).
+Spec: OpenID4VP 1.0 section 6.4 (rules), 6.1.1 (trusted authorities), 6.3 (values), 14.9 (the verifier checks again).
 The same rules serve both sides: the wallet asks them of what it holds, the verifier of what it has verified.
 """
 
