@@ -6,7 +6,6 @@ the key belongs to the issuer (7.1 step 2.3) is the caller's to establish.
 """
 
 import hashlib
-import math
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -177,10 +176,10 @@ def numeric_date(claims: Mapping[str, Any], name: str) -> datetime | None:
     Raises:
         MalformedInput: not a number, or outside the years that a date can have.
     """
-    value = claims.get(name)
-    if value is None and name not in claims:
+    if name not in claims:
         return None
-    if type(value) not in (int, float) or not 0 <= value <= MAX_NUMERIC_DATE or not math.isfinite(value):
+    value = claims[name]
+    if type(value) not in (int, float) or not 0 <= value <= MAX_NUMERIC_DATE:  # refuses NaN and infinity too
         raise MalformedInput(f"expected a NumericDate as {name}, got {type(value).__name__} or a value out of range")
     return datetime.fromtimestamp(value, UTC)
 
