@@ -111,9 +111,7 @@ GRANT: Final = select(APPROVAL).where(
 DELETE_APPROVAL: Final = delete(APPROVAL).where(_is(APPROVAL, "id", "session_id"))
 DELETE_APPROVALS_OF: Final = delete(APPROVAL).where(_is(APPROVAL, "person_id"))
 
-HOLDER_KEYS: Final = select(HOLDER_KEY).where(
-    _is(HOLDER_KEY, "person_id"), HOLDER_KEY.c.id.in_(bindparam("ids", expanding=True))
-)
+HOLDER_KEY_BY_ID: Final = select(HOLDER_KEY).where(_is(HOLDER_KEY, "id", "person_id"))
 DELETE_HOLDER_KEY: Final = delete(HOLDER_KEY).where(_is(HOLDER_KEY, "id", "person_id"))
 
 RECOVERY_BY_FINGERPRINT: Final = select(RECOVERY).where(_is(RECOVERY, "fingerprint"))
@@ -219,4 +217,4 @@ class VaultStore:
 
 
 def _parameters(of: Mapping[str, Any]) -> dict[str, Any]:
-    return {name if name in {"now", "ids"} else f"of_{name}": value for name, value in of.items()}
+    return {name if name == "now" else f"of_{name}": value for name, value in of.items()}

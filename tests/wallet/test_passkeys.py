@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -287,3 +289,12 @@ def test_options_always_demand_a_verified_user_and_a_discoverable_passkey() -> N
     assert creation["authenticatorSelection"]["residentKey"] == "required"
     assert creation["excludeCredentials"][0]["id"] == "aWQ"
     assert request["extensions"]["prf"]["evalByCredential"]["aWQ"]["first"] == b64u_encode(passkeys.READING_SALT)
+
+
+def test_only_one_file_of_the_wallet_imports_the_webauthn_library() -> None:
+    root = Path(__file__).parents[2] / "wallet"
+    importers = {
+        file.name for file in root.rglob("*.py") if re.search(r"^\s*(import|from) webauthn\b", file.read_text(), re.M)
+    }
+
+    assert importers == {"passkeys.py"}

@@ -224,7 +224,9 @@ async def test_a_live_session_alone_signs_nothing(vault: Vault, ada: Any) -> Non
 async def test_the_keys_of_a_live_session_open_no_holder_key(vault: Vault, ada: Any) -> None:
     key = await ada.holder_key()
     session = await sessions.open_session(vault, ada.cookie)
-    row = (await vault.store.database.fetch(store.HOLDER_KEYS, {"of_person_id": ada.person, "ids": [key.id]})).first()
+    row = (
+        await vault.store.database.fetch(store.HOLDER_KEY_BY_ID, {"of_person_id": ada.person, "of_id": key.id})
+    ).first()
 
     with pytest.raises(BadSignature):
         SigningKey(session.reading_secret).open_holder_key(row.sealed, person=session.person, key_id=key.id)
@@ -347,7 +349,7 @@ async def test_a_holder_key_moved_to_another_person_does_not_open(
     key, consent = await proposed(eve)
     stolen = await ada.holder_key()
     row = (
-        await vault.store.database.fetch(store.HOLDER_KEYS, {"of_person_id": ada.person, "ids": [stolen.id]})
+        await vault.store.database.fetch(store.HOLDER_KEY_BY_ID, {"of_person_id": ada.person, "of_id": stolen.id})
     ).first()
     await vault.store.database.execute(
         update(store.HOLDER_KEY).where(store.HOLDER_KEY.c.id == key.id).values(sealed=row.sealed)

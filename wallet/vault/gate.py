@@ -7,7 +7,8 @@
 
 An approval is spent by the first answer, good or bad; it ends after minutes, and belongs to one session of one person.
 For a presentation the exact bytes are in the proposal. For receiving they can't be (the issuer's nonce comes later):
-such an approval is a grant to sign key proofs, by new keys, for that issuer, in that session, for half an hour.
+such an approval is a grant to sign key proofs, by the keys it names, for that issuer, in that session, for half an
+hour.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

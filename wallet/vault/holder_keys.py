@@ -73,13 +73,11 @@ async def open_holder_keys(
     Raises:
         NotApproved: a key that this person doesn't have.
     """
-    if not key_ids:
-        return {}
     async with vault.store.transaction() as tx:
-        rows = await tx.all(store.HOLDER_KEYS, person_id=person, ids=list(set(key_ids)))
-    if len(rows) != len(set(key_ids)):
+        rows = [await tx.first(store.HOLDER_KEY_BY_ID, id=each, person_id=person) for each in dict.fromkeys(key_ids)]
+    if None in rows:
         raise NotApproved("the approval names a holder key that this person doesn't have")
-    return {row.id: from_der(signing.open_holder_key(row.sealed, person=person, key_id=row.id)) for row in rows}
+    return {row.id: from_der(signing.open_holder_key(row.sealed, person=person, key_id=row.id)) for row in rows if row}
 
 
 def require_key_proof(data: bytes, *, key: PrivateKey, terms: KeyProofs, now: datetime) -> None:
