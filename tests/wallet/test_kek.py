@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from byoid.errors import BadSignature, MalformedInput
-from wallet.vault.kek import FileKek, Kek, Pkcs11Kek, Protection
+from wallet.vault.hsm import Pkcs11Kek
+from wallet.vault.kek import FileKek, Kek, Protection
 
 LIBRARY = "/usr/lib/softhsm/libsofthsm2.so"
 TOKEN = {"library": LIBRARY, "token": "wallet", "pin": "1234"}

@@ -20,7 +20,6 @@ from byoid.service.database import Database
 from wallet import store
 from wallet.tables import VaultTable
 from wallet.vault import doctor, journal
-from wallet.vault.kek import Pkcs11Kek
 from wallet.vault.keys import PersonId
 from wallet.vault.remote import vault_app
 from wallet.vault.settings import VaultSettings
@@ -42,6 +41,8 @@ def hsm_key() -> None:
     settings = VaultSettings()
     if settings.hsm_library is None:
         raise typer.BadParameter("VAULT_HSM_LIBRARY is not set")
+    from wallet.vault.hsm import Pkcs11Kek  # the extra [hsm]
+
     Pkcs11Kek.generate(
         library=settings.hsm_library,
         token=settings.hsm_token,

@@ -1,24 +1,16 @@
 """Keys that wrap vault keys where a browser has no PRF: in an HSM (PKCS#11), or in a file, for demos only.
 
-PKCS#11 v2.40 (AES-GCM). The citizen is told which of the two it is: whoever controls the key can open such a vault.
+The HSM's is in `wallet.vault.hsm`, which needs the extra [hsm]. The citizen is told which of the two it is: whoever controls the key can open such a vault.
 """
 
-import asyncio
 import os
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Protocol
 
-import pkcs11
-from pkcs11.exceptions import PKCS11Error
-
-from byoid.errors import BadSignature, MalformedInput
+from byoid.errors import MalformedInput
 from wallet.vault.keys import KEY_BYTES, seal, unseal
-
-_NONCE_BYTES: Final = 12
-_TAG_BITS: Final = 128
 
 
 class Protection(StrEnum):
@@ -79,56 +71,3 @@ class FileKek:
     async def unwrap(self, wrapped: bytes, *, context: bytes) -> bytes:
         """Decrypt a key."""
         return unseal(self.key, wrapped, at=context)
-
-
-@dataclass(frozen=True, repr=False)
-class Pkcs11Kek:
-    """An AES key inside an HSM, not extractable. One lock: python-pkcs11 is not thread-safe, and dies of it."""
-
-    session: Any  # a pkcs11 session; the package has no types
-    label: str
-    protection: Protection = Protection.HSM
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @classmethod
-    def open(cls, *, library: str, token: str, pin: str, label: str) -> "Pkcs11Kek":
-        """Log in to a token whose key `label` exists (see `generate`).
-
-        Raises:
-            MalformedInput: no such library, token or key, or a wrong PIN.
-        """
-        try:
-            session = pkcs11.lib(library).get_token(token_label=token).open(user_pin=pin)
-            session.get_key(object_class=pkcs11.ObjectClass.SECRET_KEY, label=label)
-        except (PKCS11Error, RuntimeError) as error:
-            raise MalformedInput(f"the HSM has no usable key {label!r} in {token!r}: {type(error).__name__}") from error
-        return cls(session, label)
-
-    @staticmethod
-    def generate(*, library: str, token: str, pin: str, label: str) -> None:
-        """Make the key inside the HSM: once, when the wallet is set up."""
-        template = {pkcs11.Attribute.EXTRACTABLE: False, pkcs11.Attribute.SENSITIVE: True}
-        with pkcs11.lib(library).get_token(token_label=token).open(user_pin=pin, rw=True) as session:
-            session.generate_key(pkcs11.KeyType.AES, 256, store=True, label=label, template=template)
-
-    async def wrap(self, key: bytes, *, context: bytes) -> bytes:
-        """Encrypt a key inside the HSM."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + await asyncio.to_thread(self._run, "encrypt", key, nonce, context)
-
-    async def unwrap(self, wrapped: bytes, *, context: bytes) -> bytes:
-        """Decrypt a key inside the HSM."""
-        nonce, encrypted = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
-        try:
-            return await asyncio.to_thread(self._run, "decrypt", encrypted, nonce, context)
-        except PKCS11Error as error:
-            raise BadSignature(f"the HSM cannot unwrap this key here: {type(error).__name__}") from error
-
-    def _run(self, operation: str, data: bytes, nonce: bytes, context: bytes) -> bytes:
-        with self.lock:
-            key = self.session.get_key(object_class=pkcs11.ObjectClass.SECRET_KEY, label=self.label)
-            parameters = pkcs11.GCMParams(nonce, context, _TAG_BITS)
-            result: bytes = getattr(key, operation)(
-                data, mechanism=pkcs11.Mechanism.AES_GCM, mechanism_param=parameters
-            )
-            return result

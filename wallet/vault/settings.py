@@ -13,7 +13,7 @@ from byoid.service.database import Database
 from wallet.passkeys import WebAuthnParty
 from wallet.store import VaultStore
 from wallet.vault.context import Vault, VaultPolicy
-from wallet.vault.kek import FileKek, Kek, Pkcs11Kek
+from wallet.vault.kek import FileKek, Kek
 
 
 class VaultSettings(BaseSettings):
@@ -67,6 +67,8 @@ class VaultSettings(BaseSettings):
             MalformedInput: the HSM or the file has none.
         """
         if self.hsm_library is not None:
+            from wallet.vault.hsm import Pkcs11Kek  # the extra [hsm]
+
             pin = self.hsm_pin.get_secret_value()
             return Pkcs11Kek.open(library=self.hsm_library, token=self.hsm_token, pin=pin, label=self.hsm_key)
         if self.key_file is None:
