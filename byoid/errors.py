@@ -88,7 +88,7 @@ class Suspended(StatusError):
 
 
 class StatusUnavailable(StatusError):
-    """The status could not be established. Never to be read as "valid"; the caller's policy decides whether to retry."""
+    """The status could not be established. Never to be read as "valid"; policy decides whether to try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +126,16 @@ _DESCRIPTION_ALPHABET: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\
 class OAuthError(ByoidError):
     """An error of a protocol endpoint, with the two texts that it has.
 
-    `description` goes to the wire (RFC 6749 5.2: printable ASCII without `"` and `\\`, checked here so that a test
-    finds a slip); `detail` goes to the log only. Subclasses fix `code` and `status`.
+    `description` goes to the wire (RFC 6749 5.2: printable ASCII without quotes and backslashes, checked here so that a
+    test finds a slip); `detail` goes to the log only. Subclasses fix `code` and `status`.
     """
 
     code: ClassVar[str] = "server_error"
     status: ClassVar[int] = 400
 
-    def __init__(self, description: str, *, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, description: str, *, detail: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         if not _DESCRIPTION_ALPHABET.issuperset(description):
             raise ValueError(f"an error description must be printable ASCII without quotes, got {description!r}")
         super().__init__(f"{self.code}: {description}")
