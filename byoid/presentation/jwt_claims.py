@@ -28,9 +28,10 @@ def require_period(
     for name in ("exp", "nbf", "iat"):
         if name in claims and type(claims[name]) not in (int, float):
             raise MalformedInput(f"expected {name} to be a number")
-    if "exp" in claims and moment >= claims["exp"] + slack:
+    # The claims are compared as they are: a number of any size has no sum with a leeway.
+    if "exp" in claims and moment - slack >= claims["exp"]:
         raise Expired("the token has expired")
-    if any(name in claims and moment < claims[name] - slack for name in ("nbf", "iat")):
+    if any(name in claims and moment + slack < claims[name] for name in ("nbf", "iat")):
         raise NotYetValid("the token is not valid yet, or comes from the future")
 
 
