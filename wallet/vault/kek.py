@@ -1,6 +1,7 @@
 """Keys that wrap vault keys where a browser has no PRF: in an HSM (PKCS#11), or in a file, for demos only.
 
-The HSM's is in `wallet.vault.hsm`, which needs the extra [hsm]. The citizen is told which of the two it is: whoever controls the key can open such a vault.
+The HSM's is in `wallet.vault.hsm`, which needs the extra [hsm]. The citizen is told which of the two it is: whoever
+controls the key can open such a vault.
 """
 
 import os
