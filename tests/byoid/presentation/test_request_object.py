@@ -227,7 +227,7 @@ OBJECTS: list[tuple[str, Make, type[ByoidError]]] = [
     ("expired", lambda w: make(w, authorization_request(), issued_at=NOW - timedelta(hours=1)), Expired),
     ("from the future", lambda w: make(w, authorization_request(), issued_at=NOW + timedelta(hours=1)), NotYetValid),
     ("not yet valid", lambda w: make_raw(w, {"nbf": NOW.timestamp() + 3600}), NotYetValid),
-    ("not valid for ages", lambda w: make_raw(w, {"nbf": 10**300}), NotYetValid),
+    ("not valid for ages", lambda w: make_raw(w, {"nbf": 10**15}), NotYetValid),
     ("exp a text", lambda w: make_raw(w, {"exp": "never"}), MalformedInput),
     ("exp a boolean", lambda w: make_raw(w, {"exp": True}), MalformedInput),
     ("no nonce", lambda w: make_raw(w, {"nonce": None}), MalformedInput),
