@@ -18,22 +18,17 @@ from byoid.errors import (
     UntrustedIssuer,
     WrongType,
 )
-from byoid.jose import parse_jwe_header, parse_jws, prepare_jws, x5c_header
+from byoid.jose import parse_jwe_header, parse_jws
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
 from byoid.presentation.client_id import Prefix, RegisteredClient, VerifierTrust, parse_client_id
-from byoid.presentation.request import AuthorizationRequest, ClientMetadata, WalletMetadata
+from byoid.presentation.request import ClientMetadata, WalletMetadata
 from byoid.presentation.request_object import (
-    AuthenticRequest,
     WalletAbilities,
     decrypt_request_object,
     encrypt_request_object,
-    prepare_request_object,
     require_sound,
-    verify_request,
 )
-from byoid.presentation.verifier_attestation import prepare_verifier_attestation
-from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
 from byoid.trust.pki import SubjectName, dns, make_leaf, make_root, to_der
 from byoid.wire_errors import (
@@ -52,32 +47,17 @@ from tests.byoid.presentation.world import (
     World,
     authorization_request,
 )
+from tests.byoid.presentation.world import (
+    make_raw_request_object as make_raw,
+)
+from tests.byoid.presentation.world import (
+    make_request_object as make,
+)
+from tests.byoid.presentation.world import (
+    verify_object as verify,
+)
 
-ATTESTER = PrivateKey.generate()
 REGISTERED = RegisteredClient("Shop", ClientMetadata(), frozenset({RESPONSE_URI}))
-
-
-def make(world: World, request: AuthorizationRequest, *, key: PrivateKey | None = None, **changes: Any) -> str:
-    arguments: dict[str, Any] = {"algorithm": "ES256", "issued_at": NOW, "x5c": world.access_chain, **changes}
-    return sign_now(prepare_request_object(request, **arguments), key or world.verifier)
-
-
-def make_raw(world: World, claims: dict[str, Any], *, typ: str = "oauth-authz-req+jwt", **header: Any) -> str:
-    members = {"aud": "https://self-issued.me/v2", **authorization_request().to_wire(), **claims}
-    present = {name: value for name, value in members.items() if value is not None}
-    full = {"x5c": x5c_header(world.access_chain), **header}
-    return sign_now(prepare_jws(present, algorithm="ES256", typ=typ, header=full), world.verifier)
-
-
-def verify(world: World, request: str | AuthorizationRequest, **changes: Any) -> AuthenticRequest:
-    arguments: dict[str, Any] = {
-        "client_id": CLIENT_ID,
-        "trust": world.verifier_trust,
-        "abilities": WalletAbilities(frozenset({"dc+sd-jwt"}), {"payment": Payment}),
-        "now": NOW,
-        **changes,
-    }
-    return verify_request(request, **arguments)
 
 
 def x509_hash(world: World) -> str:
@@ -132,35 +112,6 @@ def test_a_registered_client_with_a_key_signs(world: World) -> None:
     assert verify(world, make(world, request, x5c=()), client_id="shop", trust=trust).client.signed
     with pytest.raises(UntrustedIssuer):
         verify(world, request, client_id="shop", trust=trust)
-
-
-@pytest.mark.parametrize("redirect_uris", [None, [RESPONSE_URI]])
-def test_verifier_attestation(world: World, redirect_uris: list[str] | None) -> None:
-    client_id = "verifier_attestation:verifier.example"
-    request = make(
-        world,
-        authorization_request(client_id=client_id),
-        x5c=(),
-        attestation=attestation(world, redirect_uris=redirect_uris),
-    )
-    assert verify(world, request, client_id=client_id, trust=attested(world)).client.attestation is not None
-
-
-def attestation(world: World, *, signer: PrivateKey = ATTESTER, **changes: Any) -> str:
-    arguments: dict[str, Any] = {
-        "issuer": "https://attester.example",
-        "client_id": "verifier.example",
-        "key": world.verifier.public.jwk,
-        "algorithm": "ES256",
-        "issued_at": NOW,
-        "expires_at": NOW + timedelta(days=1),
-        **changes,
-    }
-    return sign_now(prepare_verifier_attestation(**arguments), signer)
-
-
-def attested(world: World) -> VerifierTrust:
-    return VerifierTrust(world.anchors, attestation_issuers={"https://attester.example": ATTESTER.public})
 
 
 # --- dishonest requests
@@ -322,52 +273,6 @@ def test_a_registered_client_cannot_bring_metadata_another_uri_or_an_unknown_key
         verify(world, request, client_id="shop", trust=trust)
     with pytest.raises(UntrustedIssuer):
         verify(world, make(world, authorization_request(client_id="shop")), client_id="shop", trust=trust)
-
-
-ATTESTATIONS: list[tuple[str, Callable[[World], str | None], type[ByoidError]]] = [
-    ("none", lambda _: None, MalformedInput),
-    ("untrusted issuer", lambda w: attestation(w, issuer="https://other.example"), UntrustedIssuer),
-    ("another signer", lambda w: attestation(w, signer=PrivateKey.generate()), BadSignature),
-    ("expired", lambda w: attestation(w, expires_at=NOW - timedelta(days=1)), Expired),
-    ("for another client", lambda w: attestation(w, client_id="other"), ClaimMismatch),
-    ("for another key", lambda w: attestation(w, key=PrivateKey.generate().public.jwk), BadSignature),
-    ("for another redirect URI", lambda w: attestation(w, redirect_uris=["https://a.example"]), InvalidRequest),
-    (
-        "another typ",
-        lambda w: sign_now(prepare_jws({"iss": "https://attester.example"}, algorithm="ES256", typ="JWT"), ATTESTER),
-        WrongType,
-    ),
-    ("without exp", lambda w: raw_attestation({"sub": "verifier.example"}), MalformedInput),
-    ("without cnf", lambda w: raw_attestation({"sub": "verifier.example", "exp": 9e9}), MalformedInput),
-    (
-        "private key in cnf",
-        lambda w: raw_attestation({"sub": "verifier.example", "exp": 9e9, "cnf": {"jwk": w.verifier.to_jwk()}}),
-        MalformedInput,
-    ),
-    (
-        "redirect_uris a text",
-        lambda w: raw_attestation(
-            {"sub": "verifier.example", "exp": 9e9, "cnf": {"jwk": w.verifier.public.jwk}, "redirect_uris": "x"}
-        ),
-        MalformedInput,
-    ),
-]
-
-
-def raw_attestation(claims: dict[str, Any]) -> str:
-    members = {"iss": "https://attester.example", **claims}
-    return sign_now(prepare_jws(members, algorithm="ES256", typ="verifier-attestation+jwt"), ATTESTER)
-
-
-@pytest.mark.hostile
-@pytest.mark.parametrize(("attest", "error"), [pytest.param(*case[1:], id=case[0]) for case in ATTESTATIONS])
-def test_a_verifier_attestation_that_breaks_a_rule_is_refused(
-    world: World, attest: Callable[[World], str | None], error: type[ByoidError]
-) -> None:
-    client_id = "verifier_attestation:verifier.example"
-    jwt = make(world, authorization_request(client_id=client_id), x5c=(), attestation=attest(world))
-    with pytest.raises(error):
-        verify(world, jwt, client_id=client_id, trust=attested(world))
 
 
 def test_the_wallet_nonce_must_come_back(world: World) -> None:

@@ -12,16 +12,23 @@ from byoid.formats.mdoc.present import HeldMdoc
 from byoid.formats.sd_jwt_vc import ALL, HeldSdJwtVc, prepare_key_binding, prepare_sd_jwt_vc
 from byoid.formats.status_array import StatusArray
 from byoid.formats.status_list import StatusReference, prepare_status_list_token
+from byoid.jose import prepare_jws, x5c_header
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
 from byoid.presentation.client_id import VerifierTrust
 from byoid.presentation.dcql import DcqlQuery
 from byoid.presentation.request import AuthorizationRequest
+from byoid.presentation.request_object import (
+    AuthenticRequest,
+    WalletAbilities,
+    prepare_request_object,
+    verify_request,
+)
 from byoid.presentation.transaction_data import TransactionData
-from byoid.presentation.verify import PresentationRequest, X509Trust
+from byoid.presentation.verify import PresentationRequest, VerifiedResponse, X509Trust, verify_vp_token
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose, TrustAnchors
-from byoid.trust.pki import Authority
+from byoid.trust.pki import Authority, SubjectName, make_leaf, make_root, to_der
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NONCE = "n-0S6_WzA2Mjn-0S6_WzA2Mj"
@@ -195,3 +202,42 @@ def authorization_request(**changes: Any) -> AuthorizationRequest:
         **changes,
     }
     return parse_message(AuthorizationRequest, {name: value for name, value in members.items() if value is not None})
+
+
+def verify(world: World, vp_token: Any, request: PresentationRequest, **changes: Any) -> VerifiedResponse:
+    arguments: dict[str, Any] = {"trust": world.trust, "statuses": {}, "now": NOW, **changes}
+    return verify_vp_token(vp_token, request=request, **arguments)
+
+
+def foreign_chain(purpose: Purpose) -> tuple[PrivateKey, tuple[bytes, ...]]:
+    root = make_root(SubjectName("Other root"), key=PrivateKey.generate(), now=NOW)
+    key = PrivateKey.generate()
+    leaf = make_leaf(root, SubjectName("Issuer", "Issuer Ltd"), key=key.public, purpose=purpose, now=NOW)
+    return key, to_der(leaf)
+
+
+def make_request_object(
+    world: World, request: AuthorizationRequest, *, key: PrivateKey | None = None, **changes: Any
+) -> str:
+    arguments: dict[str, Any] = {"algorithm": "ES256", "issued_at": NOW, "x5c": world.access_chain, **changes}
+    return sign_now(prepare_request_object(request, **arguments), key or world.verifier)
+
+
+def make_raw_request_object(
+    world: World, claims: dict[str, Any], *, typ: str = "oauth-authz-req+jwt", **header: Any
+) -> str:
+    members = {"aud": "https://self-issued.me/v2", **authorization_request().to_wire(), **claims}
+    present = {name: value for name, value in members.items() if value is not None}
+    full = {"x5c": x5c_header(world.access_chain), **header}
+    return sign_now(prepare_jws(present, algorithm="ES256", typ=typ, header=full), world.verifier)
+
+
+def verify_object(world: World, request: str | AuthorizationRequest, **changes: Any) -> AuthenticRequest:
+    arguments: dict[str, Any] = {
+        "client_id": CLIENT_ID,
+        "trust": world.verifier_trust,
+        "abilities": WalletAbilities(frozenset({"dc+sd-jwt"}), {"payment": Payment}),
+        "now": NOW,
+        **changes,
+    }
+    return verify_request(request, **arguments)

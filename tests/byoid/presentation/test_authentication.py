@@ -1,0 +1,258 @@
+"""Presentations that are not authentic: OpenID4VP 1.0 sections 8.6, 14.1, B.2 and B.3. Each case breaks one rule."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from byoid.encoding import b64u_decode, b64u_encode, json_dumps
+from byoid.errors import (
+    BadSignature,
+    ByoidError,
+    ClaimMismatch,
+    DigestMismatch,
+    Expired,
+    HolderBindingError,
+    MalformedInput,
+    NotYetValid,
+    ResponseRejected,
+    UntrustedIssuer,
+    WrongType,
+)
+from byoid.formats.mdoc.present import HeldMdoc, encode_device_response
+from byoid.formats.sd_jwt_vc import HeldSdJwtVc
+from byoid.keys import PrivateKey
+from byoid.presentation.verify import (
+    PresentationRequest,
+)
+from byoid.signing import sign_now
+from byoid.trust.anchors import Purpose
+from tests.byoid.presentation.world import (
+    MDL_QUERY,
+    NAMESPACE,
+    NOW,
+    PID_QUERY,
+    Asking,
+    World,
+    foreign_chain,
+    verify,
+)
+
+Make = Callable[[World, PresentationRequest], str]
+
+
+def _from_another_root(world: World, _: PresentationRequest) -> str:
+    key, chain = foreign_chain(Purpose.PID)
+    return world.show(world.sd_jwt_vc(key=key, x5c=chain))
+
+
+def _signed_by_another(world: World, _: PresentationRequest) -> str:
+    return world.show(world.sd_jwt_vc(key=PrivateKey.generate()))
+
+
+def _flip_issuer_signature(world: World, _: PresentationRequest) -> str:
+    jwt, tilde, rest = world.show(world.sd_jwt_vc()).partition("~")
+    head, _dot, signature = jwt.rpartition(".")
+    raw = bytearray(b64u_decode(signature))
+    raw[0] ^= 1
+    return f"{head}.{b64u_encode(bytes(raw))}{tilde}{rest}"
+
+
+def _invent_disclosure(world: World, _: PresentationRequest) -> str:
+    shown = world.show(world.sd_jwt_vc())
+    jwt, disclosure, *rest = shown.split("~")
+    invented = b64u_encode(json_dumps(["saltsaltsaltsaltsalt", "given_name", "Max"]))
+    assert disclosure
+    return "~".join((jwt, invented, *rest))
+
+
+def _drop_disclosure(world: World, _: PresentationRequest) -> str:
+    jwt, _dropped, *rest = world.show(world.sd_jwt_vc()).split("~")
+    return "~".join((jwt, *rest))
+
+
+def _without_key_binding(world: World, _: PresentationRequest) -> str:
+    return HeldSdJwtVc.from_text(world.sd_jwt_vc()).present([("given_name",), ("family_name",)])
+
+
+def _swap_key_binding(world: World, _: PresentationRequest) -> str:
+    credential = world.sd_jwt_vc()
+    other = world.show(credential, [("given_name",)])
+    return HeldSdJwtVc.from_text(credential).present([("given_name",), ("family_name",)]) + other.rpartition("~")[2]
+
+
+PRESENTATIONS: list[tuple[str, Make, type[ByoidError]]] = [
+    ("issuer under another root", _from_another_root, UntrustedIssuer),
+    ("no certificate at all", lambda w, _: w.show(w.sd_jwt_vc(x5c=())), UntrustedIssuer),
+    ("no certificate but an issuer URL", lambda w, _: w.show(w.sd_jwt_vc(x5c=(), issuer="https://a")), UntrustedIssuer),
+    ("anchor inside the chain", lambda w, _: w.show(w.sd_jwt_vc(x5c=(*w.pid_chain, w.root.der))), UntrustedIssuer),
+    ("signed by another key", _signed_by_another, BadSignature),
+    ("issuer signature flipped", _flip_issuer_signature, BadSignature),
+    ("invented disclosure", _invent_disclosure, DigestMismatch),
+    ("dropped disclosure", _drop_disclosure, HolderBindingError),
+    ("expired", lambda w, _: w.show(w.sd_jwt_vc(expires_at=NOW - timedelta(hours=1))), Expired),
+    ("not yet issued", lambda w, _: w.show(w.sd_jwt_vc(issued_at=NOW + timedelta(hours=1))), NotYetValid),
+    ("no key binding", _without_key_binding, HolderBindingError),
+    ("key binding of another presentation", _swap_key_binding, HolderBindingError),
+    ("another audience", lambda w, _: w.show(w.sd_jwt_vc(), audience="x509_hash:other"), HolderBindingError),
+    (
+        "client id without its prefix",
+        lambda w, _: w.show(w.sd_jwt_vc(), audience="verifier.example"),
+        HolderBindingError,
+    ),
+    ("another holder key", lambda w, _: w.show(w.sd_jwt_vc(), key=PrivateKey.generate()), BadSignature),
+    ("old key binding", lambda w, _: w.show(w.sd_jwt_vc(), issued_at=NOW - timedelta(hours=1)), HolderBindingError),
+    (
+        "key binding from the future",
+        lambda w, _: w.show(w.sd_jwt_vc(), issued_at=NOW + timedelta(hours=1)),
+        HolderBindingError,
+    ),
+    ("credential without a holder key", lambda w, _: w.show(w.sd_jwt_vc(holder_key=None)), HolderBindingError),
+    ("another type", lambda w, _: w.show(w.sd_jwt_vc(vct="urn:other")), WrongType),
+    ("a claim is missing", lambda w, _: w.show(w.sd_jwt_vc(), [("given_name",)]), ClaimMismatch),
+    ("not an SD-JWT", lambda w, _: "junk", MalformedInput),
+    ("junk as key binding", lambda w, _: _without_key_binding(w, _) + "a.b.c", MalformedInput),
+    ("too long", lambda w, _: "a" * ((1 << 20) + 1), MalformedInput),
+    ("an mdoc for an SD-JWT VC", lambda w, r: w.show_mdoc(w.mdoc(), r), MalformedInput),
+]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("make", "error"), [pytest.param(*case[1:], id=case[0]) for case in PRESENTATIONS])
+def test_a_faulty_sd_jwt_vc_is_discarded(world: World, asking: Asking, make: Make, error: type[ByoidError]) -> None:
+    request = asking()
+
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(world, {"pid": [make(world, request)]}, request)
+
+    assert [type(each.error) for each in rejected.value.discarded] == [error]
+
+
+def _other_session(request: PresentationRequest, **changes: Any) -> PresentationRequest:
+    return replace(request, **changes)
+
+
+def _two_documents(world: World, request: PresentationRequest) -> str:
+    held = HeldMdoc.from_bytes(world.mdoc())
+    unsigned = held.prepare_document(
+        [(NAMESPACE, "given_name")], session_transcript=request.session_transcript, algorithm="ES256"
+    )
+    document = sign_now(unsigned, world.holder)
+    return b64u_encode(encode_device_response([document, document]))
+
+
+def _mac(world: World, request: PresentationRequest) -> str:
+    held = HeldMdoc.from_bytes(world.mdoc())
+    return b64u_encode(
+        held.respond_with_mac(
+            [(NAMESPACE, "given_name")],
+            session_transcript=request.session_transcript,
+            device_key=world.holder,
+            reader_key=world.verifier.public,
+        )
+    )
+
+
+def _mdoc_from_another_root(world: World, request: PresentationRequest) -> str:
+    key, chain = foreign_chain(Purpose.MDOC)
+    return world.show_mdoc(world.mdoc(x5chain=chain, key=key), request)
+
+
+MDOCS: list[tuple[str, Make, type[ByoidError]]] = [
+    ("another nonce", lambda w, r: w.show_mdoc(w.mdoc(), _other_session(r, nonce="x" * 22)), HolderBindingError),
+    ("another client", lambda w, r: w.show_mdoc(w.mdoc(), _other_session(r, client_id="x")), HolderBindingError),
+    (
+        "another response URI",
+        lambda w, r: w.show_mdoc(w.mdoc(), _other_session(r, response_uri="x")),
+        HolderBindingError,
+    ),
+    (
+        "re-encrypted by a third party",
+        lambda w, r: w.show_mdoc(w.mdoc(), _other_session(r, encryption_key=w.holder.public.jwk)),
+        HolderBindingError,
+    ),
+    (
+        "over the DC API",
+        lambda w, r: w.show_mdoc(w.mdoc(), _other_session(r, origin="https://verifier.example")),
+        HolderBindingError,
+    ),
+    ("another device key", lambda w, r: w.show_mdoc(w.mdoc(), r, key=PrivateKey.generate()), HolderBindingError),
+    ("a MAC that nobody can check", _mac, HolderBindingError),
+    ("issuer under another root", _mdoc_from_another_root, UntrustedIssuer),
+    ("chain of another purpose", lambda w, r: w.show_mdoc(w.mdoc(x5chain=w.pid_chain), r), UntrustedIssuer),
+    ("signed by another key", lambda w, r: w.show_mdoc(w.mdoc(key=PrivateKey.generate()), r), BadSignature),
+    ("expired", lambda w, r: w.show_mdoc(w.mdoc(valid_until=NOW + timedelta(seconds=1), signed=NOW), r), Expired),
+    ("another document type", lambda w, r: w.show_mdoc(w.mdoc(doctype="org.other"), r), WrongType),
+    ("an element is missing", lambda w, r: w.show_mdoc(w.mdoc(), r, [(NAMESPACE, "age_over_18")]), ClaimMismatch),
+    ("two documents", _two_documents, MalformedInput),
+    ("not base64url", lambda w, r: "%%%", MalformedInput),
+    ("not CBOR", lambda w, r: b64u_encode(b"junk"), MalformedInput),
+]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("make", "error"), [pytest.param(*case[1:], id=case[0]) for case in MDOCS])
+def test_a_faulty_mdoc_is_discarded(world: World, asking: Asking, make: Make, error: type[ByoidError]) -> None:
+    request = asking(MDL_QUERY)
+    later = NOW + timedelta(minutes=5)
+
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(world, {"mdl": [make(world, request)]}, request, now=later)
+
+    assert [type(each.error) for each in rejected.value.discarded] == [error]
+
+
+CONDITIONS: list[tuple[str, dict[str, Any], type[ByoidError]]] = [
+    ("a value that was not asked for", {"claims": [{"path": ["given_name"], "values": ["Max"]}]}, ClaimMismatch),
+    ("a value of another type", {"claims": [{"path": ["address", "country"], "values": [1]}]}, ClaimMismatch),
+    (
+        "another authority key identifier",
+        {"trusted_authorities": [{"type": "aki", "values": ["AAAA"]}]},
+        UntrustedIssuer,
+    ),
+    ("another trusted list", {"trusted_authorities": [{"type": "etsi_tl", "values": ["https://x"]}]}, UntrustedIssuer),
+    (
+        "a federation",
+        {"trusted_authorities": [{"type": "openid_federation", "values": ["https://x"]}]},
+        UntrustedIssuer,
+    ),
+    ("an authority of an unknown type", {"trusted_authorities": [{"type": "x", "values": ["x"]}]}, UntrustedIssuer),
+    (
+        "no claim set in full",
+        {
+            "claims": [{"id": "a", "path": ["given_name"]}, {"id": "b", "path": ["age"]}],
+            "claim_sets": [["a", "b"], ["b"]],
+        },
+        ClaimMismatch,
+    ),
+    ("a format that nobody can verify", {"format": "jwt_vc_json", "meta": {}}, WrongType),
+]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("changes", "error"), [pytest.param(*case[1:], id=case[0]) for case in CONDITIONS])
+def test_the_verifier_does_not_rely_on_the_wallets_filtering(
+    world: World, asking: Asking, changes: dict[str, Any], error: type[ByoidError]
+) -> None:
+    token = {"pid": [world.show(world.sd_jwt_vc(), [("given_name",), ("address",)])]}
+
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(world, token, asking({**PID_QUERY, **changes}))
+
+    assert [type(each.error) for each in rejected.value.discarded] == [error]
+
+
+def test_the_transcripts_of_the_spec(asking: Asking) -> None:
+    vector = json.loads(Path("tests/vectors/openid4vp/session_transcript.json").read_bytes())
+    redirect, dc_api = vector["redirect"], vector["dc_api"]
+    common = {"nonce": vector["nonce"], "encryption_key": vector["encryption_jwk"]}
+
+    by_redirect = asking(client_id=redirect["client_id"], response_uri=redirect["response_uri"], **common)
+    by_dc_api = asking(client_id=redirect["client_id"], origin=dc_api["origin"], **common)
+
+    assert by_redirect.session_transcript.hex() == redirect["session_transcript_hex"]
+    assert by_dc_api.session_transcript.hex() == dc_api["session_transcript_hex"]

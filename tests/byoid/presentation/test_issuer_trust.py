@@ -1,0 +1,81 @@
+"""Whose signature counts, and by which mechanism: the verifier's policy."""
+
+import pytest
+
+from byoid.errors import (
+    MalformedInput,
+    ResponseRejected,
+    UntrustedIssuer,
+)
+from byoid.formats.jwt_vc_issuer import JwkSet
+from byoid.presentation.verify import (
+    MetadataTrust,
+    UnsafeTrustAnyIssuer,
+    X509Trust,
+)
+from byoid.trust.anchors import Purpose
+from tests.byoid.presentation.world import (
+    Asking,
+    World,
+    foreign_chain,
+    verify,
+)
+
+
+def test_issuer_metadata_count_only_for_the_issuers_that_policy_names(world: World, asking: Asking) -> None:
+    keys = JwkSet(keys=({**world.issuer.public.jwk, "kid": "1"},))
+    credential = world.sd_jwt_vc(x5c=(), issuer="https://issuer.example", kid="1")
+    token = {"pid": [world.show(credential)]}
+
+    named = MetadataTrust({"https://issuer.example": keys})
+    assert verify(world, token, asking(), trust={"pid": named}).credentials["pid"][0].issuer == "https://issuer.example"
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(world, token, asking(), trust={"pid": MetadataTrust({"https://other.example": keys})})
+    assert isinstance(rejected.value.discarded[0].error, UntrustedIssuer)
+
+
+def test_metadata_are_used_as_policy_says_although_a_chain_came_along(world: World, asking: Asking) -> None:
+    keys = JwkSet(keys=(world.issuer.public.jwk,))
+    token = {"pid": [world.show(world.sd_jwt_vc(issuer="https://issuer.example"))]}
+
+    assert verify(world, token, asking(), trust={"pid": MetadataTrust({"https://issuer.example": keys})}).credentials
+
+
+def test_trusting_anyone_has_to_be_typed_by_name(world: World, asking: Asking) -> None:
+    key, chain = foreign_chain(Purpose.PID)
+    token = {"pid": [world.show(world.sd_jwt_vc(key=key, x5c=chain))]}
+
+    (pid,) = verify(world, token, asking(), trust={"pid": UnsafeTrustAnyIssuer()}).credentials["pid"]
+
+    assert pid.issuer == "unproven"
+
+
+@pytest.mark.hostile
+def test_trusting_anyone_still_needs_a_certificate(world: World, asking: Asking) -> None:
+    token = {"pid": [world.show(world.sd_jwt_vc(x5c=()))]}
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(world, token, asking(), trust={"pid": UnsafeTrustAnyIssuer()})
+    assert isinstance(rejected.value.discarded[0].error, MalformedInput)
+
+
+@pytest.mark.hostile
+def test_an_anchor_for_another_purpose_does_not_count(world: World, asking: Asking) -> None:
+    attestations_only = X509Trust(world.root.anchor(Purpose.ATTESTATION), Purpose.PID)
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(world, {"pid": [world.show(world.sd_jwt_vc())]}, asking(), trust={"pid": attestations_only})
+    assert isinstance(rejected.value.discarded[0].error, UntrustedIssuer)
+
+
+def test_pinned_issuers_are_anchors_too(world: World, asking: Asking) -> None:
+    key, chain = foreign_chain(Purpose.PID)
+    pinned = type(world.anchors).from_pem(_pem(chain[0]), [Purpose.PID], "pinned", pinned=True)
+    token = {"pid": [world.show(world.sd_jwt_vc(key=key, x5c=chain))]}
+
+    assert verify(world, token, asking(), trust={"pid": X509Trust(pinned, Purpose.PID)}).credentials
+
+
+def _pem(der: bytes) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)

@@ -1,0 +1,56 @@
+"""Credentials that belong together, by a rule of the verifier."""
+
+from typing import Any
+
+import pytest
+
+from byoid.errors import (
+    ResponseRejected,
+)
+from byoid.formats.sd_jwt_vc import HeldSdJwtVc
+from byoid.keys import PrivateKey
+from byoid.presentation.same_person import SameClaims, SameHolderKey
+from byoid.presentation.verify import (
+    PresentationRequest,
+)
+from tests.byoid.presentation.world import (
+    CLAIMS,
+    PID_QUERY,
+    Asking,
+    World,
+    verify,
+)
+
+
+def _two(world: World, asking: Asking, *, other_holder: bool, name: str = "Erika") -> tuple[Any, PresentationRequest]:
+    holder = PrivateKey.generate() if other_holder else world.holder
+    second = world.sd_jwt_vc({**CLAIMS, "given_name": name}, holder_key=holder.public.jwk)
+    token = {"pid": [world.show(world.sd_jwt_vc())], "second": [world.show(second, key=holder)]}
+    return token, asking(PID_QUERY, {**PID_QUERY, "id": "second"})
+
+
+def test_one_holder_key_proves_one_person(world: World, asking: Asking) -> None:
+    rule = SameHolderKey(frozenset({"pid", "second"}))
+    token, request = _two(world, asking, other_holder=False)
+    assert verify(world, token, request, same_person=[rule]).credentials
+
+    token, request = _two(world, asking, other_holder=True)
+    with pytest.raises(ResponseRejected, match="same key"):
+        verify(world, token, request, same_person=[rule])
+
+
+def test_equal_claims_prove_one_person_if_the_verifier_says_so(world: World, asking: Asking) -> None:
+    rule = SameClaims(({"pid": ("given_name",), "second": ("given_name",)},))
+    token, request = _two(world, asking, other_holder=True)
+    assert verify(world, token, request, same_person=[rule]).credentials
+
+    token, request = _two(world, asking, other_holder=True, name="Max")
+    with pytest.raises(ResponseRejected, match="must be the same"):
+        verify(world, token, request, same_person=[rule])
+
+
+def test_a_holder_who_proved_no_key_is_not_the_same_person(world: World, asking: Asking) -> None:
+    query = {**PID_QUERY, "require_cryptographic_holder_binding": False}
+    shown = HeldSdJwtVc.from_text(world.sd_jwt_vc()).present([("given_name",), ("family_name",)])
+    with pytest.raises(ResponseRejected, match="same key"):
+        verify(world, {"pid": [shown]}, asking(query), same_person=[SameHolderKey(frozenset({"pid"}))])

@@ -1,0 +1,131 @@
+"""Statuses of authentic presentations: OpenID4VP 1.0 section 8.6 step 2.5."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from byoid.errors import (
+    ByoidError,
+    ResponseRejected,
+    Revoked,
+    StatusUnavailable,
+    Suspended,
+)
+from byoid.formats.jwt_vc_issuer import JwkSet
+from byoid.keys import PrivateKey
+from byoid.presentation.authentication import authenticate
+from byoid.presentation.status import StatusPolicy, StatusVerdict, verify_statuses
+from byoid.presentation.verify import (
+    MetadataTrust,
+    accept,
+)
+from byoid.trust.anchors import Purpose
+from byoid.trust.pki import SubjectName, make_leaf, make_root, to_der
+from tests.byoid.presentation.world import (
+    LIST_URI,
+    NOW,
+    STATUS,
+    Asking,
+    World,
+    verify,
+)
+
+STATUSES: list[tuple[str, dict[str, Any], type[ByoidError]]] = [
+    ("revoked", {"value": 1}, Revoked),
+    ("suspended", {"value": 2}, Suspended),
+    ("a value without a meaning", {"value": 3}, StatusUnavailable),
+    ("list for another URI", {"uri": "https://issuer.example/status/2"}, StatusUnavailable),
+    ("list signed by another", {"key": PrivateKey.generate()}, StatusUnavailable),
+    ("list without a chain", {"x5c": ()}, StatusUnavailable),
+    ("expired list", {"expires_at": NOW - timedelta(hours=1)}, StatusUnavailable),
+]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("changes", "error"), [pytest.param(*case[1:], id=case[0]) for case in STATUSES])
+def test_a_credential_without_a_good_status_is_discarded(
+    world: World, asking: Asking, changes: dict[str, Any], error: type[ByoidError]
+) -> None:
+    token = {"pid": [world.show(world.sd_jwt_vc(status=STATUS))]}
+
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(world, token, asking(), statuses={LIST_URI: world.status_list(**changes)})
+
+    assert [type(each.error) for each in rejected.value.discarded] == [error]
+
+
+@pytest.mark.hostile
+def test_a_place_outside_the_list_is_never_tolerated(world: World, asking: Asking) -> None:
+    token = {"pid": [world.show(world.sd_jwt_vc(status=replace(STATUS, index=4711)))]}
+    with pytest.raises(ResponseRejected):
+        verify(
+            world,
+            token,
+            asking(),
+            statuses={LIST_URI: world.status_list()},
+            policy=StatusPolicy(accept_unavailable=frozenset({"pid"})),
+        )
+
+
+def test_an_unknown_status_is_refused_unless_policy_accepts_it(world: World, asking: Asking) -> None:
+    token = {"pid": [world.show(world.sd_jwt_vc(status=STATUS))]}
+
+    with pytest.raises(ResponseRejected):
+        verify(world, token, asking())
+    tolerant = StatusPolicy(accept_unavailable=frozenset({"pid"}))
+    assert verify(world, token, asking(), policy=tolerant).credentials["pid"][0].status is StatusVerdict.UNAVAILABLE
+    junk = verify(world, token, asking(), policy=tolerant, statuses={LIST_URI: "junk"})
+    assert junk.credentials["pid"][0].status is StatusVerdict.UNAVAILABLE
+
+
+def test_a_status_can_be_demanded(world: World, asking: Asking) -> None:
+    token = {"pid": [world.show(world.sd_jwt_vc())]}
+
+    assert verify(world, token, asking()).credentials["pid"][0].status is StatusVerdict.NONE
+    with pytest.raises(ResponseRejected):
+        verify(world, token, asking(), policy=StatusPolicy(require_status=frozenset({"pid"})))
+
+
+def test_only_authentic_presentations_are_asked_for_status_uris(world: World, asking: Asking) -> None:
+    forged = world.show(world.sd_jwt_vc(status=STATUS, key=PrivateKey.generate()))
+    arguments: dict[str, Any] = {"request": asking(), "trust": world.trust, "now": NOW}
+
+    assert authenticate({"pid": (forged,)}, **arguments).status_uris == frozenset()
+    honest = authenticate({"pid": (world.show(world.sd_jwt_vc(status=STATUS)),)}, **arguments)
+    assert honest.status_uris == {LIST_URI}
+
+
+def test_statuses_are_fetched_between_two_pure_calls(world: World, asking: Asking) -> None:
+    token = {"pid": (world.show(world.sd_jwt_vc(status=STATUS)),)}
+    authenticated = authenticate(token, request=asking(), trust=world.trust, now=NOW)
+    lists = verify_statuses({LIST_URI: world.status_list()}, authenticated=authenticated, now=NOW)
+    again = verify_statuses(lists, authenticated=authenticated, now=NOW)  # type: ignore[arg-type]  # they are lists
+
+    assert accept(authenticated, request=asking(), statuses=again, now=NOW).credentials
+    with pytest.raises(ResponseRejected):  # the copy has expired meanwhile
+        accept(authenticated, request=asking(), statuses=again, now=NOW + timedelta(hours=2))
+
+
+def test_an_issuer_without_a_chain_signs_its_own_list(world: World, asking: Asking) -> None:
+    keys = JwkSet(keys=(world.issuer.public.jwk,))
+    credential = world.sd_jwt_vc(x5c=(), issuer="https://issuer.example", status=STATUS)
+    trust = {"pid": MetadataTrust({"https://issuer.example": keys})}
+    statuses = {LIST_URI: world.status_list(x5c=())}
+
+    response = verify(world, {"pid": [world.show(credential)]}, asking(), trust=trust, statuses=statuses)
+
+    assert response.credentials["pid"][0].status is StatusVerdict.VALID
+
+
+def test_a_status_signer_under_its_own_anchor_is_trusted_if_the_caller_says_so(world: World, asking: Asking) -> None:
+    root = make_root(SubjectName("Status root"), key=PrivateKey.generate(), now=NOW)
+    key = PrivateKey.generate()
+    chain = to_der(make_leaf(root, SubjectName("Status"), key=key.public, purpose=Purpose.STATUS, now=NOW))
+    token = {"pid": [world.show(world.sd_jwt_vc(status=STATUS))]}
+    statuses = {LIST_URI: world.status_list(key=key, x5c=chain)}
+
+    with pytest.raises(ResponseRejected):
+        verify(world, token, asking(), statuses=statuses)
+    assert verify(world, token, asking(), statuses=statuses, status_anchors=root.anchor(Purpose.STATUS)).credentials
