@@ -9,26 +9,34 @@ from byoid.relying_party.flow import (
     RelyingParty,
     SessionMismatch,
     StatusSource,
+    TooManyFailures,
     TransactionOver,
     TransactionUnknown,
+    link,
 )
-from byoid.relying_party.policy import Client, Policy
-from byoid.relying_party.transaction import InMemoryTransactions, Mode, Outcome, State, Transaction, TransactionStore
+from byoid.relying_party.memory import InMemoryTransactions
+from byoid.relying_party.policy import Client, FixedPolicies, Policies, Policy
+from byoid.relying_party.transaction import Mode, Outcome, Progress, State, Transaction, TransactionStore
 
 __all__ = [
     "Begun",
     "Client",
+    "FixedPolicies",
     "InMemoryTransactions",
     "Mode",
     "NoStatuses",
     "Outcome",
+    "Policies",
     "Policy",
+    "Progress",
     "RelyingParty",
     "SessionMismatch",
     "State",
     "StatusSource",
+    "TooManyFailures",
     "Transaction",
     "TransactionOver",
     "TransactionStore",
     "TransactionUnknown",
+    "link",
 ]

@@ -1,7 +1,7 @@
 """The relying-party flow in one's own process: begin, serve the request, receive the response, read the result.
 
     party = RelyingParty(Client.x509_hash(signer), "https://shop.example/byoid", policies={"residence": policy})
-    begun = await party.begin("residence", mode=Mode.CROSS_DEVICE)      # show begun.link as a QR code
+    begun = await party.begin("residence", mode=Mode.CROSS_DEVICE)      # show begun.link() as a QR code
     jwt = await party.request_object(request_id)                         # GET/POST {base}/requests/{request_id}
     answer = await party.receive(request_id, form)                       # POST {base}/responses/{request_id}
     result = await party.result(begun.id)                                # claims and verdicts
@@ -10,53 +10,43 @@ OpenID4VP 1.0 5.10, 8.2, 8.3, 8.6, 13.3 (session fixation). Statuses are fetched
 does I/O. The verifier service is this, with a database, tenants and HTTP.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
-from byoid.encoding import json_dumps
 from byoid.errors import ByoidError, ResponseRejected
 from byoid.formats.status_list import StatusList
-from byoid.message import parse_message
 from byoid.presentation.authentication import Authenticated, PresentationRequest, authenticate
-from byoid.presentation.dcql import DcqlQuery
-from byoid.presentation.request import AuthorizationRequest, WalletMetadata
-from byoid.presentation.request_object import encrypt_request_object, prepare_request_object
-from byoid.presentation.response import (
-    AuthorizationResponse,
-    DirectPostAnswer,
-    ErrorResponse,
-    require_state,
-)
+from byoid.presentation.request import AuthorizationRequest, WalletMetadata, parse_json_parameter
+from byoid.presentation.response import DirectPostAnswer, ErrorResponse, Response, require_state
 from byoid.presentation.status import verify_statuses
 from byoid.presentation.verify import VerifiedResponse, accept
-from byoid.relying_party.parts import (
-    accepted_outcome,
-    client_metadata,
+from byoid.relying_party.asking import (
+    Addresses,
+    Wish,
+    authorization_request,
+    by_reference,
+    by_value,
     create_sent,
-    hash_text,
-    open_response,
-    random_text,
-    reason_of,
-    reasons_of,
-    response_key,
+    digital_request,
+    presentation_request,
+    random_name,
+    random_secret,
+    signed_request,
 )
-from byoid.relying_party.policy import Client, Policy
-from byoid.relying_party.transaction import (
-    InMemoryTransactions,
-    Mode,
-    Outcome,
-    State,
-    Transaction,
-    TransactionStore,
-)
-from byoid.signing import sign
+from byoid.relying_party.judging import accepted_outcome, hash_text, open_digital, open_form, reason_of, reasons_of
+from byoid.relying_party.memory import InMemoryTransactions
+from byoid.relying_party.policy import Client, FixedPolicies, Policies, Policy
+from byoid.relying_party.transaction import Mode, Outcome, Progress, Sent, State, Transaction, TransactionStore
 from byoid.trust.x509 import ChainCache
 
-MAX_FAILURES: Final = 20  # answers that proved nothing, after which a transaction is no longer answerable
+_logger = logging.getLogger(__name__)
+FREE_FAILURES: Final = 20  # answers that proved nothing, before they must come no faster than one in FAILURE_PAUSE
+FAILURE_PAUSE: Final = timedelta(seconds=1)
 
 
 class TransactionUnknown(ByoidError):
@@ -64,7 +54,11 @@ class TransactionUnknown(ByoidError):
 
 
 class TransactionOver(ByoidError):
-    """The transaction was answered already, or too many worthless answers came."""
+    """The transaction was answered already."""
+
+
+class TooManyFailures(ByoidError):
+    """Worthless answers to this request come too fast. It may be answered a little later."""
 
 
 class SessionMismatch(ByoidError):
@@ -96,15 +90,25 @@ class NoStatuses:
 
 @dataclass(frozen=True)
 class Begun:
-    """A transaction just made: what the service keeps (`id`), and the link that opens it in a wallet."""
+    """A transaction just made: what the service keeps (`id`), and what opens it in a wallet.
+
+    `digital` is for `navigator.credentials.get` where the mode is DC_API; otherwise `parameters` make links.
+    """
 
     id: str
     request_id: str
+    expires_at: datetime
     parameters: Mapping[str, str]
+    digital: Mapping[str, Any] | None = None
 
     def link(self, endpoint: str = "openid4vp://") -> str:
         """Return the link for a wallet's authorization endpoint: a custom scheme, or a web wallet's https address."""
-        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(self.parameters)}"
+        return link(self.parameters, endpoint)
+
+
+def link(parameters: Mapping[str, str], endpoint: str = "openid4vp://") -> str:
+    """Return the link that hands request parameters to a wallet's authorization endpoint."""
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters)}"
 
 
 class RelyingParty:
@@ -115,7 +119,7 @@ class RelyingParty:
         client: Client,
         base_url: str,
         *,
-        policies: Mapping[str, Policy],
+        policies: Mapping[str, Policy] | Policies,
         store: TransactionStore | None = None,
         statuses: StatusSource | None = None,
         service_id: str = "",
@@ -123,8 +127,8 @@ class RelyingParty:
         cache: ChainCache | None = None,
     ) -> None:
         self._client = client
-        self._base_url = base_url.rstrip("/")
-        self._policies = policies
+        self._addresses = Addresses(base_url.rstrip("/"))
+        self._policies = FixedPolicies(policies) if isinstance(policies, Mapping) else policies
         self._store = store or InMemoryTransactions()
         self._statuses = statuses or NoStatuses()
         self._service_id = service_id
@@ -139,6 +143,8 @@ class RelyingParty:
         session: str | None = None,
         redirect_uri: str | None = None,
         request_uri_method: str | None = None,
+        origin: str | None = None,
+        transaction_data: Sequence[Mapping[str, Any]] | None = None,
     ) -> Begun:
         """Make a transaction.
 
@@ -149,128 +155,205 @@ class RelyingParty:
                 only that session may see the result (13.3).
             redirect_uri: where the wallet sends the person back, on the same device.
             request_uri_method: `post` to let wallets send a nonce and their metadata.
+            origin: of the page that calls the Digital Credentials API.
+            transaction_data: what the person is to authorise, in place of the policy's.
 
         Raises:
-            ValueError: no session or redirect_uri on the same device.
+            TransactionUnknown: no such policy.
+            ValueError: no session or redirect_uri on the same device, no origin for the Digital Credentials API.
         """
-        if mode is Mode.SAME_DEVICE and (session is None or redirect_uri is None):
-            raise ValueError("on the same device the browser session and a redirect_uri are needed")
-        policy = self._policies[policy_id]
-        now = self._clock()
+        wish = Wish(mode, session, redirect_uri, request_uri_method, origin, transaction_data)
+        wish.require_whole()
+        policy, now, request_id = await self._policy(policy_id), self._clock(), random_name()
+        sent = create_sent(self._client, policy, wish, response_uri=self._addresses.response(request_id))
         transaction = Transaction(
-            id=random_text(),
-            request_id=random_text(),
+            id=random_name(),
+            request_id=request_id,
             service_id=self._service_id,
             policy_id=policy_id,
             mode=mode,
-            sent=create_sent(policy, redirect_uri),
+            sent=sent,
             session_hash=None if session is None else hash_text(session),
             created_at=now,
             expires_at=now + policy.lifetime,
         )
         await self._store.add(transaction)
-        return Begun(transaction.id, transaction.request_id, self._parameters(transaction, policy, request_uri_method))
+        return await self._begun(transaction, sent, policy)
 
-    async def request_object(
-        self, request_id: str, *, wallet_metadata: WalletMetadata | None = None, wallet_nonce: str | None = None
-    ) -> str:
-        """Return the signed request, as often as a wallet asks until it is answered (5.10).
+    async def begun(self, transaction_id: str) -> Begun:
+        """Return once more what `begin` returned, as long as the transaction may be answered.
 
         Raises:
-            TransactionUnknown: no such transaction.
+            TransactionUnknown: no such transaction of this service.
             TransactionOver: it was answered.
         """
-        transaction = await self._open(request_id)
-        signer = self._client.signer
-        if signer is None:
-            raise TransactionUnknown("requests of this client go by value")
-        request = self._request(transaction, self._policies[transaction.policy_id])
-        unsigned = prepare_request_object(
-            request, algorithm=signer.algorithm, issued_at=self._clock(), x5c=signer.x5c,
-            attestation=self._client.attestation, wallet_nonce=wallet_nonce,
-            audience=(wallet_metadata.issuer if wallet_metadata else None) or "https://self-issued.me/v2",
-        )  # fmt: skip
-        signed = await sign(unsigned, signer)
-        return encrypt_request_object(signed, wallet_metadata) if wallet_metadata else signed
+        transaction = await self._mine(transaction_id)
+        sent = _require_open(transaction)
+        return await self._begun(transaction, sent, await self._policy(transaction.policy_id))
 
-    async def receive(self, request_id: str, form: Mapping[str, str]) -> DirectPostAnswer:
-        """Judge a response (8.2, 8.3, 8.6).
+    async def request_object(self, request_id: str, form: Mapping[str, str] | None = None) -> str:
+        """Return the signed request, as often as a wallet asks until it is answered (5.10).
+
+        Args:
+            request_id: what the request URI names.
+            form: of a POST request: `wallet_nonce` and `wallet_metadata`.
 
         Raises:
             TransactionUnknown: no such transaction.
             TransactionOver: it was answered.
+            MalformedInput, InvalidRequest: of the form.
+        """
+        form = form or {}
+        metadata = parse_json_parameter(WalletMetadata, form, "wallet_metadata")
+        transaction = await self._theirs(request_id)
+        sent = _require_open(transaction)
+        signer = self._client.signer
+        if signer is None or sent.origin is not None:
+            raise TransactionUnknown("this request is not fetched")
+        request = self._request(transaction, sent, await self._policy(transaction.policy_id))
+        return await signed_request(
+            request, self._client, signer, now=self._clock(), wallet_metadata=metadata,
+            wallet_nonce=form.get("wallet_nonce"),
+        )  # fmt: skip
+
+    async def receive(self, request_id: str, form: Mapping[str, str]) -> DirectPostAnswer:
+        """Judge a response that a wallet posted (8.2, 8.3, 8.6).
+
+        Raises:
+            TransactionUnknown: no such transaction.
+            TransactionOver: it was answered.
+            TooManyFailures: worthless answers come too fast.
             ResponseRejected, MalformedInput, VerificationError: nothing was believed, or what was believed is not
                 good enough. The wallet learns no more than that.
         """
-        transaction = await self._open(request_id)
+        transaction = await self._theirs(request_id)
+        sent = self._require_answerable(transaction)
         try:
-            response = open_response(transaction, form)
-            require_state(response, transaction.sent.state)
+            if sent.origin is not None:
+                raise ResponseRejected("this request is answered over the Digital Credentials API")
+            response = open_form(self._client, sent, form)
+            require_state(response, sent.state)
         except ByoidError as error:
-            await self._store.count_failure(request_id, reason_of(error))
+            await self._fail(transaction, reason_of(error))
             raise
-        if isinstance(response, ErrorResponse):
-            await self._conclude(transaction, Outcome(State.DECLINED, reasons=(response.error,)))
-            return self._answer(transaction, None)
-        return await self._judge(transaction, response)
+        return await self._take(transaction, sent, response)
+
+    async def receive_digital(
+        self, transaction_id: str, data: Mapping[str, Any], *, session: str | None = None
+    ) -> DirectPostAnswer:
+        """Judge a response that the page got over the Digital Credentials API and its service handed on.
+
+        Args:
+            transaction_id: the service's name for the transaction.
+            data: the `data` of the credential that the browser gave.
+            session: of the browser that handed it to the service, if the transaction has one.
+
+        Raises:
+            SessionMismatch: another session than the one that started.
+            TransactionUnknown, TransactionOver, TooManyFailures, ResponseRejected, MalformedInput, VerificationError:
+                as of `receive`.
+        """
+        transaction = await self._mine(transaction_id)
+        sent = self._require_answerable(transaction)
+        _require_session(transaction, session)
+        try:
+            if sent.origin is None:
+                raise ResponseRejected("this request is not answered over the Digital Credentials API")
+            response = open_digital(self._client, sent, data)
+        except ByoidError as error:
+            await self._fail(transaction, reason_of(error))
+            raise
+        return await self._take(transaction, sent, response)
+
+    async def progress(self, transaction_id: str) -> Progress:
+        """Tell how far a transaction has come.
+
+        Raises:
+            TransactionUnknown: no such transaction of this service.
+        """
+        found = await self._store.progress(transaction_id, service_id=self._service_id, now=self._clock())
+        if found is None:
+            raise TransactionUnknown("there is no such transaction")
+        return found
 
     async def result(
         self, transaction_id: str, *, session: str | None = None, response_code: str | None = None
     ) -> Transaction:
-        """Return the transaction with its outcome, if it has one.
+        """Return the transaction with its outcome, if it has one; deletes it if its policy says so.
 
         Raises:
             TransactionUnknown: no such transaction of this service.
             SessionMismatch: asked for in another session, or on the same device without the response code.
         """
+        found = await self._mine(transaction_id)
+        _require_session(found, session)
+        if found.outcome is None:
+            return found
+        expected = found.outcome.response_code_hash
+        if expected is not None and not compare_digest(expected, hash_text(response_code or "")):
+            raise SessionMismatch("the result is given for the response code that came back with the person")
+        policy = await self._policies.policy(found.policy_id)
+        if policy is not None and policy.delete_on_read and not await self.forget(found.id):
+            raise TransactionUnknown("the result was read already")
+        return found
+
+    async def forget(self, transaction_id: str) -> bool:
+        """Delete a transaction with its result. False if it was gone."""
+        return await self._store.forget(transaction_id, service_id=self._service_id)
+
+    async def _policy(self, policy_id: str) -> Policy:
+        found = await self._policies.policy(policy_id)
+        if found is None:
+            raise TransactionUnknown("there is no such policy")
+        return found
+
+    async def _mine(self, transaction_id: str) -> Transaction:
         found = await self._store.by_id(transaction_id, service_id=self._service_id, now=self._clock())
         if found is None:
             raise TransactionUnknown("there is no such transaction")
-        if found.session_hash is not None and not compare_digest(found.session_hash, hash_text(session or "")):
-            raise SessionMismatch("the result belongs to the browser session that started the transaction")
-        expected = found.outcome.response_code_hash if found.outcome else None
-        if expected is not None and not compare_digest(expected, hash_text(response_code or "")):
-            raise SessionMismatch("the result is given for the response code that came back with the person")
         return found
 
-    async def forget(self, transaction_id: str) -> None:
-        """Delete a transaction with its result."""
-        await self._store.forget(transaction_id, service_id=self._service_id)
-
-    async def _open(self, request_id: str) -> Transaction:
+    async def _theirs(self, request_id: str) -> Transaction:
         found = await self._store.by_request(request_id, now=self._clock())
         if found is None or found.service_id != self._service_id:
             raise TransactionUnknown("there is no such request, or it has expired")
-        if found.outcome is not None or found.failures >= MAX_FAILURES:
-            raise TransactionOver("this request was answered")
         return found
 
-    async def _judge(self, transaction: Transaction, response: AuthorizationResponse) -> DirectPostAnswer:
-        policy, now = self._policies[transaction.policy_id], self._clock()
-        sent = self._as_sent(transaction)
+    def _require_answerable(self, transaction: Transaction) -> Sent:
+        sent = _require_open(transaction)
+        allowed = FREE_FAILURES + (self._clock() - transaction.created_at) // FAILURE_PAUSE
+        if transaction.failures >= allowed:
+            raise TooManyFailures("worthless answers to this request come too fast")
+        return sent
+
+    async def _take(self, transaction: Transaction, sent: Sent, response: Response) -> DirectPostAnswer:
+        if isinstance(response, ErrorResponse):
+            _logger.info("transaction %s: the wallet declined: %s", transaction.id, response.error)
+            await self._store.decline(transaction, response.error, now=self._clock())
+            return DirectPostAnswer(redirect_uri=_back(transaction, sent, None))
+        policy, now = await self._policy(transaction.policy_id), self._clock()
+        request = presentation_request(transaction, sent, client=self._client, policy=policy, addresses=self._addresses)
         try:
             authenticated = authenticate(
-                response.vp_token, request=sent, trust=policy.trust_for(sent.dcql_query), now=now, cache=self._cache
-            )
+                response.vp_token, request=request, trust=policy.trust_for(request.dcql_query), now=now,
+                cache=self._cache,
+            )  # fmt: skip
+            if not authenticated.presentations:  # nobody proved anything: a stranger must not end the transaction
+                raise ResponseRejected("no presentation is authentic", discarded=authenticated.discarded)
         except ResponseRejected as error:
-            await self._store.count_failure(transaction.request_id, reason_of(error))
+            await self._fail(transaction, "; ".join(_reasons(error)))
             raise
-        if not authenticated.presentations:  # nobody proved anything: a stranger must not end the transaction
-            reasons = reasons_of(authenticated)
-            await self._store.count_failure(transaction.request_id, "; ".join(reasons))
-            raise ResponseRejected("none of the presentations is authentic", discarded=authenticated.discarded)
         try:
-            verified = await self._accept(authenticated, sent, policy, now)
+            verified = await self._accept(authenticated, request, policy, now)
         except ResponseRejected as error:
-            reasons = tuple(reason_of(each.error) for each in error.discarded) or (reason_of(error),)
-            await self._conclude(transaction, Outcome(State.REJECTED, reasons=reasons))
+            await self._conclude(transaction, policy, Outcome(State.REJECTED, reasons=_reasons(error)))
             raise
-        code = random_text() if transaction.mode is Mode.SAME_DEVICE else None
-        await self._conclude(transaction, accepted_outcome(verified, code))
-        return self._answer(transaction, code)
+        code = random_secret() if transaction.mode is Mode.SAME_DEVICE else None
+        await self._conclude(transaction, policy, accepted_outcome(verified, code))
+        return DirectPostAnswer(redirect_uri=_back(transaction, sent, code))
 
     async def _accept(
-        self, authenticated: Authenticated, sent: PresentationRequest, policy: Policy, now: datetime
+        self, authenticated: Authenticated, request: PresentationRequest, policy: Policy, now: datetime
     ) -> VerifiedResponse:
         tokens = await self._statuses.tokens(authenticated.status_uris, now=now)
         statuses = verify_statuses(
@@ -278,61 +361,56 @@ class RelyingParty:
         )
         self._statuses.keep(statuses, now=now)
         return accept(
-            authenticated, request=sent, statuses=statuses, now=now, policy=policy.status,
+            authenticated, request=request, statuses=statuses, now=now, policy=policy.status,
             same_person=policy.same_person,
         )  # fmt: skip
 
-    async def _conclude(self, transaction: Transaction, outcome: Outcome) -> None:
-        if not await self._store.conclude(transaction.request_id, outcome):
+    async def _fail(self, transaction: Transaction, reason: str) -> None:
+        _logger.info("transaction %s: an answer proved nothing: %s", transaction.id, reason)
+        await self._store.count_failure(transaction, reason)
+
+    async def _conclude(self, transaction: Transaction, policy: Policy, outcome: Outcome) -> None:
+        now = self._clock()
+        concluded = replace(transaction, sent=None, outcome=outcome, expires_at=now + policy.retention)
+        if not await self._store.conclude(concluded, now=now):
             raise TransactionOver("this request was answered")
+        _logger.info("transaction %s: %s %s", transaction.id, outcome.state, "; ".join(outcome.reasons))
 
-    def _answer(self, transaction: Transaction, code: str | None) -> DirectPostAnswer:
-        uri = transaction.sent.redirect_uri
-        if transaction.mode is not Mode.SAME_DEVICE or uri is None:
-            return DirectPostAnswer()
-        if code is None:
-            return DirectPostAnswer(redirect_uri=uri)
-        return DirectPostAnswer(redirect_uri=f"{uri}{'&' if '?' in uri else '?'}{urlencode({'response_code': code})}")
-
-    def _response_uri(self, transaction: Transaction) -> str:
-        return f"{self._base_url}/responses/{transaction.request_id}"
-
-    def _client_id(self, transaction: Transaction) -> str:
-        signed = self._client.signer is not None
-        return self._client.client_id if signed else f"redirect_uri:{self._response_uri(transaction)}"
-
-    def _request(self, transaction: Transaction, policy: Policy) -> AuthorizationRequest:
-        sent = transaction.sent
-        return AuthorizationRequest(
-            response_type="vp_token",
-            response_mode=policy.response_mode,
-            nonce=sent.nonce,
-            client_id=self._client_id(transaction),
-            state=sent.state,
-            dcql_query=parse_message(DcqlQuery, sent.dcql_query),
-            response_uri=self._response_uri(transaction),
-            client_metadata=client_metadata(sent),
-            transaction_data=sent.transaction_data or None,
-            verifier_info=tuple(policy.verifier_info) or None,
-        )
-
-    def _as_sent(self, transaction: Transaction) -> PresentationRequest:
-        sent = transaction.sent
-        return PresentationRequest(
-            client_id=self._client_id(transaction),
-            nonce=sent.nonce,
-            dcql_query=parse_message(DcqlQuery, sent.dcql_query),
-            response_uri=self._response_uri(transaction),
-            encryption_key=response_key(sent),
-            transaction_data=sent.transaction_data,
-        )
-
-    def _parameters(self, transaction: Transaction, policy: Policy, method: str | None) -> Mapping[str, str]:
+    async def _begun(self, transaction: Transaction, sent: Sent, policy: Policy) -> Begun:
+        if transaction.mode is Mode.DC_API:
+            request = self._request(transaction, sent, policy)
+            digital = await digital_request(request, self._client, now=self._clock())
+            return Begun(transaction.id, transaction.request_id, transaction.expires_at, {}, digital)
         if self._client.signer is None:
-            wire = self._request(transaction, policy).to_wire()
-            return {name: v if isinstance(v, str) else json_dumps(v).decode() for name, v in wire.items()}
-        reference = {
-            "client_id": self._client.client_id,
-            "request_uri": f"{self._base_url}/requests/{transaction.request_id}",
-        }
-        return reference if method is None else {**reference, "request_uri_method": method}
+            parameters = by_value(self._request(transaction, sent, policy))
+        else:
+            parameters = by_reference(sent, self._addresses.request(transaction.request_id))
+        return Begun(transaction.id, transaction.request_id, transaction.expires_at, parameters)
+
+    def _request(self, transaction: Transaction, sent: Sent, policy: Policy) -> AuthorizationRequest:
+        return authorization_request(transaction, sent, client=self._client, policy=policy, addresses=self._addresses)
+
+
+def _require_open(transaction: Transaction) -> Sent:
+    if transaction.outcome is not None or transaction.sent is None:
+        raise TransactionOver("this request was answered")
+    return transaction.sent
+
+
+def _require_session(transaction: Transaction, session: str | None) -> None:
+    expected = transaction.session_hash
+    if expected is not None and not compare_digest(expected, hash_text(session or "")):
+        raise SessionMismatch("the result belongs to the browser session that started the transaction")
+
+
+def _reasons(error: ResponseRejected) -> tuple[str, ...]:
+    """Return why a response was refused: the response as a whole, and each presentation that was discarded."""
+    return (reason_of(error), *reasons_of(error.discarded))
+
+
+def _back(transaction: Transaction, sent: Sent, code: str | None) -> str | None:
+    """Return where the wallet sends the person: on the same device only, with the code that proves the way (13.3)."""
+    uri = sent.redirect_uri
+    if transaction.mode is not Mode.SAME_DEVICE or uri is None or code is None:
+        return uri if transaction.mode is Mode.SAME_DEVICE else None
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode({'response_code': code})}"

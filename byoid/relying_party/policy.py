@@ -6,11 +6,12 @@ OpenID4VP 1.0 5.9 (client identifiers), 6 (query), 8.3 (encryption). A policy is
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, Literal, Self
+from functools import cached_property
+from typing import Any, Final, Literal, Protocol, Self
 
 from cryptography import x509
 
-from byoid.keys import certificate_hash_b64u
+from byoid.keys import PrivateKey, certificate_hash_b64u
 from byoid.message import parse_message
 from byoid.presentation.dcql import DcqlQuery
 from byoid.presentation.issuer_trust import IssuerTrust
@@ -21,6 +22,7 @@ from byoid.signing import Signer
 from byoid.trust.anchors import TrustAnchors
 
 DEFAULT_STATUS: Final = StatusPolicy()
+UNSIGNED: Final = "redirect_uri:"
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class Client:
     """The relying party as wallets see it: its client identifier, and the key that signs its requests.
 
     Without a signer requests go by value and unsigned, with the prefix `redirect_uri` (5.9.3): wallets can't tell who
-    asks, so HAIP forbids it.
+    asks, so HAIP forbids it. `response_key` is only for a client whose metadata wallets know beforehand.
     """
 
     client_id: str
     signer: Signer | None = None
     attestation: str | None = None
+    pre_registered: bool = False
+    response_key: PrivateKey | None = field(default=None, repr=False)
 
     @classmethod
     def x509_hash(cls, signer: Signer) -> Self:
@@ -51,14 +55,18 @@ class Client:
         return cls(f"verifier_attestation:{subject}", signer, attestation)
 
     @classmethod
-    def registered(cls, client_id: str, signer: Signer) -> Self:
-        """Ask under a name that wallets know by registration."""
-        return cls(client_id, signer)
+    def registered(cls, client_id: str, signer: Signer, *, response_key: PrivateKey | None = None) -> Self:
+        """Ask under a name that wallets know by registration.
+
+        Metadata may not be sent then (5.1), so responses are encrypted to the one key that was registered, whose
+        `kid` must be its thumbprint; without it policies must not be `encrypted`.
+        """
+        return cls(client_id, signer, pre_registered=True, response_key=response_key)
 
     @classmethod
     def unsigned(cls) -> Self:
         """Ask without a signature; the client identifier is the response URI of each request."""
-        return cls("redirect_uri:")
+        return cls(UNSIGNED)
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,8 @@ class Policy:
         verifier_info: attestations about us, such as the registration certificate.
         encrypted: `direct_post.jwt` instead of `direct_post`; HAIP demands it.
         lifetime: how long a wallet may take.
+        retention: how long a result is kept.
+        delete_on_read: whether a result is given once, and deleted with that.
     """
 
     query: DcqlQuery
@@ -86,6 +96,8 @@ class Policy:
     verifier_info: Sequence[VerifierInfo] = ()
     encrypted: bool = True
     lifetime: timedelta = field(default=timedelta(minutes=10))
+    retention: timedelta = field(default=timedelta(hours=1))
+    delete_on_read: bool = False
 
     @classmethod
     def of(cls, query: Mapping[str, Any], trust: IssuerTrust | Mapping[str, IssuerTrust], **options: Any) -> Self:
@@ -96,9 +108,19 @@ class Policy:
         """
         return cls(parse_message(DcqlQuery, query), trust, **options)
 
-    @property
-    def response_mode(self) -> Literal["direct_post", "direct_post.jwt"]:
+    @cached_property
+    def wire_query(self) -> Mapping[str, Any]:
+        """The query as JSON values."""
+        return self.query.to_wire()
+
+    def as_sent(self, wire_query: Mapping[str, Any]) -> DcqlQuery:
+        """Return the query that was sent under this policy, which may have been another one then."""
+        return self.query if wire_query == self.wire_query else parse_message(DcqlQuery, wire_query)
+
+    def response_mode(self, *, dc_api: bool) -> Literal["direct_post", "direct_post.jwt", "dc_api", "dc_api.jwt"]:
         """How the wallet is to answer."""
+        if dc_api:
+            return "dc_api.jwt" if self.encrypted else "dc_api"
         return "direct_post.jwt" if self.encrypted else "direct_post"
 
     def trust_for(self, query: DcqlQuery) -> Mapping[str, IssuerTrust]:
@@ -106,6 +128,25 @@ class Policy:
         if isinstance(self.trust, Mapping):
             return self.trust
         return {credential.id: self.trust for credential in query.credentials}
+
+
+class Policies(Protocol):
+    """Where policies come from: a database, for example. Under one id there is always the same policy, or none."""
+
+    async def policy(self, policy_id: str) -> Policy | None:
+        """Return the policy of this id."""
+        ...
+
+
+class FixedPolicies:
+    """Policies that the program itself states."""
+
+    def __init__(self, policies: Mapping[str, Policy]) -> None:
+        self._policies = policies
+
+    async def policy(self, policy_id: str) -> Policy | None:
+        """Return the policy of this id."""
+        return self._policies.get(policy_id)
 
 
 def _leaf(signer: Signer) -> x509.Certificate:

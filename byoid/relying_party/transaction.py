@@ -1,53 +1,88 @@
 """A transaction: one request, from its making to the end of its result, and the store that keeps it.
 
 Two names, two secrets: the service knows a transaction by `id`, the wallet by `request_id`; neither leads to the other.
+OpenID4VP 1.0 13.3 (sessions), 14.1.2 (nonce). A wallet's refusal proves nothing, so it does not end a transaction.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from byoid.encoding import json_dumps, json_object
+from byoid.encoding import b64u_decode, b64u_encode, json_dumps, json_object
+
+MAX_STORED_BYTES = 16 << 20  # our own rows: the bound guards against a damaged one
 
 
 class State(StrEnum):
     """How far a transaction has come."""
 
     PENDING = "pending"  # made, or fetched by a wallet; may be answered
+    DECLINED = "declined"  # a wallet said no, which anybody can say who saw the request; may still be answered
     ACCEPTED = "accepted"
     REJECTED = "rejected"  # answered by an authentic presentation that is not good enough
-    DECLINED = "declined"  # the wallet, or the person, said no
+
+
+ANSWERABLE = frozenset({State.PENDING, State.DECLINED})
 
 
 class Mode(StrEnum):
-    """Where the wallet is: in the browser that started, or on another device, which scans a QR code."""
+    """Where the wallet is: in the browser that started, on a device that scans a QR code, or behind the browser."""
 
     SAME_DEVICE = "same_device"
     CROSS_DEVICE = "cross_device"
+    DC_API = "dc_api"
+
+
+@dataclass(frozen=True)
+class ResponseKey:
+    """The key that a response is to be encrypted to: kept as PKCS#8, which opens without deriving anything."""
+
+    pkcs8: bytes = field(repr=False)
+    x: str
+    y: str
+    kid: str
+
+    @property
+    def jwk(self) -> dict[str, str]:
+        """The public half, as wallets get it (8.3)."""
+        return {
+            "kty": "EC", "crv": "P-256", "x": self.x, "y": self.y,
+            "kid": self.kid, "use": "enc", "alg": "ECDH-ES",
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Sent:
-    """The request as it was sent, with the key for the answer. Secret while the transaction is pending."""
+    """The request as it was sent, which its answer is judged by. Secret while the transaction is pending."""
 
+    client_id: str
     nonce: str
     state: str
-    response_key: Mapping[str, str] | None = field(repr=False)  # private JWK
+    response_mode: str
+    response_key: ResponseKey | None = field(repr=False)
     dcql_query: Mapping[str, Any]
-    transaction_data: tuple[str, ...]
-    redirect_uri: str | None
+    transaction_data: tuple[str, ...] = ()
+    redirect_uri: str | None = None
+    request_uri_method: str | None = None
+    origin: str | None = None
 
-    def to_bytes(self) -> bytes:
-        """Serialise for a store, which seals it."""
-        return json_dumps({name: getattr(self, name) for name in self.__dataclass_fields__})
+    def to_wire(self) -> dict[str, Any]:
+        """Return JSON values for a store, which seals them."""
+        key = self.response_key
+        members = {each.name: getattr(self, each.name) for each in fields(self)}
+        members["response_key"] = key and [b64u_encode(key.pkcs8), key.x, key.y, key.kid]
+        return members
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Sent":
+    def from_wire(cls, members: Mapping[str, Any]) -> Self:
         """Read what a store kept."""
-        members = json_object(data)
-        return cls(**{**members, "transaction_data": tuple(members["transaction_data"])})
+        key = members["response_key"]
+        response_key = ResponseKey(b64u_decode(key[0]), *key[1:]) if key else None
+        return cls(**{
+            **members, "response_key": response_key, "transaction_data": tuple(members["transaction_data"])
+        })  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,45 +97,77 @@ class Outcome:
     reasons: tuple[str, ...] = ()
     response_code_hash: str | None = None
 
-    def to_bytes(self) -> bytes:
-        """Serialise for a store, which seals it."""
-        return json_dumps({
-            "state": self.state,
-            "credentials": self.credentials,
-            "reasons": self.reasons,
-            "response_code_hash": self.response_code_hash,
-        })  # fmt: skip
+    def to_wire(self) -> dict[str, Any]:
+        """Return JSON values for a store, which seals them."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Outcome":
+    def from_wire(cls, members: Mapping[str, Any]) -> Self:
         """Read what a store kept."""
-        members = json_object(data, max_bytes=16 << 20)
-        return cls(
-            State(members["state"]), members["credentials"], tuple(members["reasons"]), members["response_code_hash"]
-        )
+        return cls(**{**members, "state": State(members["state"]), "reasons": tuple(members["reasons"])})
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """One request. `session_hash` names the browser session that started it, and that alone may see the result."""
+    """One request. `sent` is gone with the outcome; `session_hash` names the browser session that may see the result.
+
+    `expires_at` is the end of waiting, and of the result once there is one.
+    """
 
     id: str
     request_id: str
     service_id: str
     policy_id: str
     mode: Mode
-    sent: Sent
+    sent: Sent | None = field(repr=False)
     session_hash: str | None
     created_at: datetime
     expires_at: datetime
     failures: int = 0
     last_failure: str | None = None
+    declined_with: str | None = None
     outcome: Outcome | None = None
 
     @property
     def state(self) -> State:
         """How far it has come."""
-        return self.outcome.state if self.outcome else State.PENDING
+        if self.outcome is not None:
+            return self.outcome.state
+        return State.PENDING if self.declined_with is None else State.DECLINED
+
+    def secret_part(self) -> bytes:
+        """Return what a store must seal: all that is neither looked up nor counted."""
+        return json_dumps({
+            "request_id": self.request_id,
+            "session_hash": self.session_hash,
+            "sent": self.sent.to_wire() if self.sent else None,
+            "outcome": self.outcome.to_wire() if self.outcome else None,
+        })  # fmt: skip
+
+    @staticmethod
+    def open_secret_part(data: bytes) -> dict[str, Any]:
+        """Return the members that `secret_part` holds."""
+        members = json_object(data, max_bytes=MAX_STORED_BYTES)
+        return {
+            **members,
+            "sent": Sent.from_wire(members["sent"]) if members["sent"] else None,
+            "outcome": Outcome.from_wire(members["outcome"]) if members["outcome"] else None,
+        }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a transaction has come, for somebody who waits."""
+
+    id: str
+    policy_id: str
+    mode: Mode
+    state: State
+    failures: int
+    last_failure: str | None
+    declined_with: str | None
+    created_at: datetime
+    expires_at: datetime
 
 
 class TransactionStore(Protocol):
@@ -118,65 +185,25 @@ class TransactionStore(Protocol):
         """Find a transaction by the service's name for it; one service never finds another's."""
         ...
 
-    async def conclude(self, request_id: str, outcome: Outcome) -> bool:
-        """Record the outcome, if there is none yet. False if somebody was first."""
+    async def progress(self, transaction_id: str, *, service_id: str, now: datetime) -> Progress | None:
+        """Look how far a transaction has come, without opening anything."""
         ...
 
-    async def count_failure(self, request_id: str, reason: str) -> None:
+    async def conclude(self, concluded: Transaction, *, now: datetime) -> bool:
+        """Keep the transaction with its outcome in place of what was sent. False if somebody was first.
+
+        Compare-and-set: in one step, and only while it is answerable and not expired.
+        """
+        ...
+
+    async def decline(self, transaction: Transaction, error: str, *, now: datetime) -> None:
+        """Note that a wallet declined. The transaction stays answerable."""
+        ...
+
+    async def count_failure(self, transaction: Transaction, reason: str) -> None:
         """Note an answer that proved nothing. The transaction stays answerable."""
         ...
 
-    async def forget(self, transaction_id: str, *, service_id: str) -> None:
-        """Delete a transaction with its result."""
+    async def forget(self, transaction_id: str, *, service_id: str) -> bool:
+        """Delete a transaction with its result. False if it was gone."""
         ...
-
-
-class InMemoryTransactions:
-    """A store for tests, and for a service of one process that may lose open transactions when it restarts."""
-
-    def __init__(self, max_transactions: int = 100_000) -> None:
-        self._by_request: dict[str, Transaction] = {}
-        self._requests: dict[str, str] = {}
-        self._max = max_transactions
-
-    async def add(self, transaction: Transaction) -> None:
-        """Keep a new transaction; the oldest makes room."""
-        while len(self._by_request) >= self._max:
-            oldest = next(iter(self._by_request.values()))
-            self._drop(oldest)
-        self._by_request[transaction.request_id] = transaction
-        self._requests[transaction.id] = transaction.request_id
-
-    async def by_request(self, request_id: str, *, now: datetime) -> Transaction | None:
-        """Find by the wallet's name."""
-        found = self._by_request.get(request_id)
-        return found if found and found.expires_at > now else None
-
-    async def by_id(self, transaction_id: str, *, service_id: str, now: datetime) -> Transaction | None:
-        """Find by the service's name."""
-        found = await self.by_request(self._requests.get(transaction_id, ""), now=now)
-        return found if found and found.service_id == service_id else None
-
-    async def conclude(self, request_id: str, outcome: Outcome) -> bool:
-        """Record the outcome once."""
-        found = self._by_request.get(request_id)
-        if found is None or found.outcome is not None:
-            return False
-        self._by_request[request_id] = replace(found, outcome=outcome)
-        return True
-
-    async def count_failure(self, request_id: str, reason: str) -> None:
-        """Note a worthless answer."""
-        found = self._by_request.get(request_id)
-        if found is not None:
-            self._by_request[request_id] = replace(found, failures=found.failures + 1, last_failure=reason)
-
-    async def forget(self, transaction_id: str, *, service_id: str) -> None:
-        """Delete."""
-        found = self._by_request.get(self._requests.get(transaction_id, ""))
-        if found is not None and found.service_id == service_id:
-            self._drop(found)
-
-    def _drop(self, transaction: Transaction) -> None:
-        self._by_request.pop(transaction.request_id, None)
-        self._requests.pop(transaction.id, None)

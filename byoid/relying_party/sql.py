@@ -1,0 +1,174 @@
+"""Transactions in a database: one row each, which any worker can serve and which survives a restart.
+
+Conventions "Code": Core statements on the driver, compare-and-set, what is secret sealed to its row, what is looked up
+a keyed hash. Put the table into a service's metadata with `transactions_table`, and run `expiry` now and then.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, Text, bindparam, delete, select, update
+
+from byoid.relying_party.transaction import ANSWERABLE, Mode, Progress, State, Transaction
+from byoid.service.database import Connection, Database, Expiry, UtcDateTime, insert
+from byoid.service.seal import Sealer
+
+# Runs in the database transaction that ends a transaction: to write a webhook's message, for example.
+OnConcluded: TypeAlias = Callable[[Connection, Transaction], Awaitable[None]]
+_MAX_REASON: Final = 500
+
+
+def transactions_table(metadata: MetaData) -> Table:
+    """Add the table to a service's metadata."""
+    return Table(
+        "transactions",
+        metadata,
+        Column("id", String(64), primary_key=True),
+        Column("service_id", String(64), nullable=False),
+        Column("request_hash", LargeBinary(32), nullable=False, unique=True),
+        Column("policy_id", String(64), nullable=False),
+        Column("mode", String(16), nullable=False),
+        Column("state", String(16), nullable=False),
+        Column("sealed", LargeBinary, nullable=False),
+        Column("failures", Integer, nullable=False),
+        Column("last_failure", Text, nullable=True),
+        Column("declined_with", Text, nullable=True),
+        Column("created_at", UtcDateTime(), nullable=False),
+        Column("expires_at", UtcDateTime(), nullable=False, index=True),
+    )
+
+
+class SqlTransactions:
+    """A `TransactionStore` over `byoid.service.database`, on SQLite and PostgreSQL."""
+
+    def __init__(
+        self, database: Database, table: Table, sealer: Sealer, *, on_concluded: OnConcluded | None = None
+    ) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._on_concluded = on_concluded
+        self._table = table.name
+        self._lookup = sealer.keyed_hash("request_id", purpose="transactions")
+        self._statements(table)
+
+    def _statements(self, table: Table) -> None:
+        columns = table.c
+        now = bindparam("now", type_=UtcDateTime())
+        answerable = columns.state.in_(sorted(ANSWERABLE))
+        mine = (columns.id == bindparam("key")) & (columns.service_id == bindparam("service"))
+        row = (columns.id == bindparam("key")) & answerable
+        looked_at = [each for each in columns if each.name not in ("sealed", "request_hash", "service_id")]
+        self._insert = insert(table)
+        self._by_request = select(table).where(
+            columns.request_hash == bindparam("request_hash"), columns.expires_at > now
+        )
+        self._by_id = select(table).where(mine, columns.expires_at > now)
+        self._progress = select(*looked_at).where(mine, columns.expires_at > now)
+        self._conclude = (
+            update(table)
+            .where(row, columns.expires_at > now)
+            .values(
+                state=bindparam("outcome"),
+                sealed=bindparam("content"),
+                expires_at=bindparam("until", type_=UtcDateTime()),
+            )
+        )
+        self._decline = (
+            update(table)
+            .where(row, columns.expires_at > now)
+            .values(state=State.DECLINED.value, declined_with=bindparam("error"))
+        )
+        self._count = update(table).where(row).values(failures=columns.failures + 1, last_failure=bindparam("reason"))
+        self._delete = delete(table).where(mine)
+        self.expiry = Expiry(table, expires_at=columns.expires_at)
+
+    async def add(self, transaction: Transaction) -> None:
+        """Keep a new transaction."""
+        await self._database.execute(self._insert, {
+            "id": transaction.id,
+            "service_id": transaction.service_id,
+            "request_hash": self._hash(transaction.request_id),
+            "policy_id": transaction.policy_id,
+            "mode": transaction.mode.value,
+            "state": transaction.state.value,
+            "sealed": self._seal(transaction),
+            "failures": 0,
+            "last_failure": None,
+            "declined_with": None,
+            "created_at": transaction.created_at,
+            "expires_at": transaction.expires_at,
+        })  # fmt: skip
+
+    async def by_request(self, request_id: str, *, now: datetime) -> Transaction | None:
+        """Find by the wallet's name."""
+        found = await self._database.fetch(self._by_request, {"request_hash": self._hash(request_id), "now": now})
+        return self._transaction(found.first())
+
+    async def by_id(self, transaction_id: str, *, service_id: str, now: datetime) -> Transaction | None:
+        """Find by the service's name."""
+        parameters = {"key": transaction_id, "service": service_id, "now": now}
+        return self._transaction((await self._database.fetch(self._by_id, parameters)).first())
+
+    async def progress(self, transaction_id: str, *, service_id: str, now: datetime) -> Progress | None:
+        """Look how far it is."""
+        parameters = {"key": transaction_id, "service": service_id, "now": now}
+        row = (await self._database.fetch(self._progress, parameters)).first()
+        if row is None:
+            return None
+        return Progress(**{**row._asdict(), "mode": Mode(row.mode), "state": State(row.state)})
+
+    async def conclude(self, concluded: Transaction, *, now: datetime) -> bool:
+        """Keep the outcome, once: one statement, so that it is there whole or not at all."""
+        parameters = {
+            "key": concluded.id,
+            "outcome": concluded.state.value,
+            "content": self._seal(concluded),
+            "until": concluded.expires_at,
+            "now": now,
+        }
+        if self._on_concluded is None:
+            return (await self._database.execute(self._conclude, parameters)).rowcount == 1
+        async with self._database.transaction() as tx:
+            if (await tx.execute(self._conclude, parameters)).rowcount != 1:
+                return False
+            await self._on_concluded(tx, concluded)
+            return True
+
+    async def decline(self, transaction: Transaction, error: str, *, now: datetime) -> None:
+        """Note a refusal."""
+        parameters = {"key": transaction.id, "error": error[:_MAX_REASON], "now": now}
+        await self._database.execute(self._decline, parameters)
+
+    async def count_failure(self, transaction: Transaction, reason: str) -> None:
+        """Note a worthless answer."""
+        await self._database.execute(self._count, {"key": transaction.id, "reason": reason[:_MAX_REASON]})
+
+    async def forget(self, transaction_id: str, *, service_id: str) -> bool:
+        """Delete."""
+        parameters = {"key": transaction_id, "service": service_id}
+        return (await self._database.execute(self._delete, parameters)).rowcount == 1
+
+    def _hash(self, request_id: str) -> bytes:
+        return hmac.digest(self._lookup, request_id.encode(), "sha256")
+
+    def _seal(self, transaction: Transaction) -> bytes:
+        return self._sealer.seal(transaction.secret_part(), table=self._table, column="sealed", row_id=transaction.id)
+
+    def _transaction(self, row: Any | None) -> Transaction | None:
+        if row is None:
+            return None
+        sealed = self._sealer.open(row.sealed, table=self._table, column="sealed", row_id=row.id)
+        return Transaction(
+            id=row.id,
+            service_id=row.service_id,
+            policy_id=row.policy_id,
+            mode=Mode(row.mode),
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            failures=row.failures,
+            last_failure=row.last_failure,
+            declined_with=row.declined_with,
+            **Transaction.open_secret_part(sealed),
+        )
