@@ -1,1 +1,1 @@
-"""TODO."""
+"""Who is believed: anchors by purpose, certificate chains, revocation, registrations, lists of trusted entities."""
