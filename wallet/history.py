@@ -109,7 +109,10 @@ class ClaimNames(LogValue):
 
 
 class Entry(LogValue):
-    """One entry. Members that TS10 does not have are at the end."""
+    """One entry. Members that TS10 does not have are at the end.
+
+    For a receipt `list_of_claims_requested` names the credential and the claims in it, and `party` is the issuer.
+    """
 
     transaction_type: Transaction
     time: datetime
@@ -141,50 +144,6 @@ class HistoryItem:
     def id(self) -> str:
         """Its id."""
         return self.kept.id
-
-
-def receipt(
-    *,
-    issuer: Party,
-    credential: str,
-    claims: Sequence[tuple[str | int | None, ...]] = (),
-    time: datetime,
-    requested: int,
-    issued: int,
-    cards: Sequence[str] = (),
-    again: bool = False,
-    user_triggered: bool = True,
-    reason: Reason | None = None,
-    error: str | None = None,
-) -> Entry:
-    """Describe that a credential was received, or with a `reason` that it was not.
-
-    Args:
-        issuer: who issued it.
-        credential: its `vct` or document type.
-        claims: the names of what is in it.
-        time: now.
-        requested: how many copies were asked for.
-        issued: how many came.
-        cards: the ids of the cards.
-        again: whether it was issued again.
-        user_triggered: whether the citizen asked for it.
-        reason: why there is none.
-        error: the error code of the issuer.
-    """
-    return Entry(
-        transaction_type=Transaction.REISSUANCE if again else Transaction.ISSUANCE,
-        time=time,
-        transaction_result=Result.NOT_COMPLETED if reason else Result.COMPLETED,
-        reason_of_noncompletion=reason,
-        party=issuer,
-        list_of_claims_requested=(ClaimNames(credential_identifier=credential, claims=tuple(claims)),),
-        credential_number_requested=requested,
-        credential_number_issued=issued,
-        is_user_triggered=user_triggered,
-        cards=tuple(cards),
-        error=error,
-    )
 
 
 async def record(contents: Contents, tx: Connection, entry: Entry) -> str:
