@@ -21,6 +21,7 @@ from byoid.formats.sd_jwt_vc import SdJwtVc, parse_sd_jwt_vc, verify_sd_jwt_vc
 from byoid.formats.status_list import StatusReference
 from byoid.jose import parse_jws
 from byoid.keys import Jwk, PrivateKey, PublicKey
+from byoid.message import parse_message
 from byoid.presentation.dcql import MSO_MDOC, SD_JWT_VC, CredentialQuery, DcqlQuery
 from byoid.presentation.issuer_trust import IssuerTrust, MetadataTrust, TrustedIssuer, establish_issuer
 from byoid.presentation.request import AuthorizationRequest
@@ -61,6 +62,15 @@ class PresentationRequest:
             encryption_key=encryption_key,
             transaction_data=request.transaction_data or (),
         )
+
+    @classmethod
+    def from_json(cls, request: bytes | str, *, encryption_key: Jwk | None = None) -> Self:
+        """Take over a request that was kept as the JSON of its parameters.
+
+        Raises:
+            MalformedInput: not an authorization request.
+        """
+        return cls.of(parse_message(AuthorizationRequest, request), encryption_key=encryption_key)
 
     @property
     def binding(self) -> HolderBinding:
