@@ -45,10 +45,10 @@ def http_client(
         settings: whether this machine may be asked over http, and which private networks may be reached.
         mounts: transports by URL prefix, such as `{"https://issuer.test": ASGITransport(app)}`.
         max_bytes: the largest answer that is read.
-        ssl_context: another set of trusted certificates than the system's.
+        ssl_context: another set of trusted certificates than the system's and `settings.ca_file`.
     """
     guard = AddressGuard(settings.allowed_networks, allow_loopback=settings.allow_loopback_http)
-    inner = _PinnedTransport(guard, ssl_context or httpx2.create_ssl_context())
+    inner = _PinnedTransport(guard, ssl_context or _ssl_context(settings))
     loopback_http = settings.allow_loopback_http
     return httpx2.AsyncClient(
         transport=_BoundedTransport(inner, max_bytes, loopback_http=loopback_http),
@@ -60,6 +60,13 @@ def http_client(
         trust_env=False,
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
     )
+
+
+def _ssl_context(settings: ServiceSettings) -> ssl.SSLContext:
+    context = httpx2.create_ssl_context()
+    if settings.ca_file is not None:
+        context.load_verify_locations(settings.ca_file)
+    return context
 
 
 class AddressGuard:

@@ -7,6 +7,7 @@ refuses what only a demo may have: demo secrets, http, weak keys. Values never a
 import base64
 import binascii
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -51,6 +52,8 @@ class ServiceSettings(BaseSettings):
     sealing_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     # Private networks that outgoing requests may reach all the same, such as that of an internal issuer.
     allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    # Certificates (PEM) that outgoing requests believe besides the system's: a private authority, or the demo's.
+    ca_file: Path | None = None
     # The largest request body that is read.
     max_body_bytes: int = Field(default=1 << 20, ge=1024)
     log_level: Literal["debug", "info", "warning", "error"] = "info"

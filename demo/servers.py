@@ -1,0 +1,50 @@
+"""Three servers in one process, on three ports: each application as it is, with its own database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+_START_SECONDS: Final = 30
+
+
+@asynccontextmanager
+async def running(apps: Mapping[int, FastAPI], *, host: str, tls: tuple[Path, Path] | None) -> AsyncIterator[None]:
+    """Serve applications by port until the block ends.
+
+    Args:
+        apps: the application of each port.
+        host: the address to listen on.
+        tls: certificate chain and key, for https.
+    """
+    servers = [uvicorn.Server(_config(app, port, host, tls)) for port, app in apps.items()]
+    tasks = [asyncio.create_task(server.serve(), name=f"server {server.config.port}") for server in servers]
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            while not all(server.started for server in servers):
+                _raise_failed(tasks)
+                await asyncio.sleep(0.02)
+        yield
+    finally:
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _config(app: FastAPI, port: int, host: str, tls: tuple[Path, Path] | None) -> uvicorn.Config:
+    certificate, key = tls or (None, None)
+    return uvicorn.Config(
+        app, host=host, port=port, log_level="warning", access_log=False, lifespan="on",
+        ssl_certfile=certificate, ssl_keyfile=key, timeout_graceful_shutdown=3,
+    )  # fmt: skip
+
+
+def _raise_failed(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done():
+            error = task.exception()
+            raise RuntimeError(f"{task.get_name()} did not start; is the port in use?") from error
