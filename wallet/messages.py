@@ -81,7 +81,7 @@ MESSAGE_IDS: Final = frozenset({*_BY_CODE.values(), *_BY_CLASS.values()})
 
 def message_id(error: Exception) -> str:
     """Return the id of the message for an error."""
-    if isinstance(error, PeerError) and error.code in _BY_CODE:
+    if type(error) is PeerError and error.code in _BY_CODE:
         return _BY_CODE[error.code]
     names = (cls.__name__ for cls in type(error).__mro__)
     return next((_BY_CLASS[name] for name in names if name in _BY_CLASS), UNKNOWN)
