@@ -72,15 +72,41 @@ async def create_offer(
     Raises:
         InvalidRequest: an unknown configuration, or no person for a pre-authorized offer.
     """
-    unknown = [each for each in configuration_ids if each not in issuer.configurations]
-    if unknown or not configuration_ids:
-        raise InvalidRequest("expected ids of credential configurations of this issuer")
+    row, created = prepare_offer(
+        issuer,
+        configuration_ids=configuration_ids,
+        person=person,
+        tx_code=tx_code,
+        grant=grant,
+        lifetime=lifetime,
+        job_id=job_id,
+    )
+    await issuer.store.add_offer(row)
+    return created
+
+
+def prepare_offer(
+    issuer: Issuer,
+    *,
+    configuration_ids: Sequence[str],
+    person: str | None,
+    tx_code: bool = True,
+    grant: Literal["pre-authorized", "authorization"] = PRE_AUTHORIZED,
+    lifetime: timedelta | None = None,
+    job_id: str | None = None,
+) -> tuple[dict[str, Any], CreatedOffer]:
+    """Make an offer and its row, which the caller keeps; see `create_offer`.
+
+    Raises:
+        InvalidRequest: an unknown configuration, or no person for a pre-authorized offer.
+    """
+    require_configurations(issuer, configuration_ids)
     if grant == PRE_AUTHORIZED and person is None:
         raise InvalidRequest("a pre-authorized offer is for a person")
     offer_id = b64u_encode(secrets.token_bytes(_ID_BYTES))
     id_hash = _id_hash(issuer, offer_id)
     code = _transaction_code(issuer) if tx_code and grant == PRE_AUTHORIZED else None
-    await issuer.store.add_offer({
+    row = {
         "id_hash": id_hash,
         "agency_id": issuer.settings.agency_id,
         "state": OfferState.OFFERED,
@@ -94,8 +120,23 @@ async def create_offer(
         "job_id": job_id,
         "created_at": issuer.clock(),
         "expires_at": issuer.until(lifetime or issuer.settings.offer_lifetime),
-    })  # fmt: skip
-    return CreatedOffer(offer_id, f"{issuer.url}/offers/{offer_id}", code)
+    }
+    return row, CreatedOffer(offer_id, f"{issuer.url}/offers/{offer_id}", code)
+
+
+def require_configurations(issuer: Issuer, configuration_ids: Sequence[str]) -> None:
+    """Refuse what this issuer does not offer.
+
+    Raises:
+        InvalidRequest: an unknown configuration, or none.
+    """
+    if not configuration_ids or any(each not in issuer.configurations for each in configuration_ids):
+        raise InvalidRequest("expected ids of credential configurations of this issuer")
+
+
+async def cancel_offer(issuer: Issuer, offer_id: str) -> bool:
+    """Withdraw an offer that nobody has taken; False if there is no such offer."""
+    return await issuer.store.cancel_offer(_id_hash(issuer, offer_id))
 
 
 async def offer_message(issuer: Issuer, offer_id: str) -> CredentialOffer:
