@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from byoid.service.connection import Connection
 from wallet.cards import SealedValue
 from wallet.content_tables import Kind
-from wallet.contents import Contents, Kept
+from wallet.contents import Contents, ItemChanged, Kept
 
 MAX_SEARCH: Final = 100
 
@@ -152,14 +152,13 @@ async def record(contents: Contents, tx: Connection, entry: Entry) -> str:
 
 
 async def conclude(contents: Contents, item: HistoryItem, **changes: Any) -> HistoryItem:
-    """Replace how something ended that was on its way.
-
-    Raises:
-        ItemChanged: the citizen deleted the entry meanwhile.
-    """
+    """Replace how something ended that was on its way; if the citizen has deleted the entry meanwhile, let it be."""
     entry = item.entry.model_copy(update=changes)
-    async with contents.store.transaction() as tx:
-        await contents.change(tx, item.kept, entry.to_value())
+    try:
+        async with contents.store.transaction() as tx:
+            await contents.change(tx, item.kept, entry.to_value())
+    except ItemChanged:
+        pass
     return HistoryItem(entry, item.kept)
 
 

@@ -7,7 +7,7 @@ means is `wallet.requests`' business.
 
 import secrets
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
@@ -27,7 +27,7 @@ MAX_REQUEST_BYTES: Final = 1 << 20
 _OK: Final = 200
 _NONCE_BYTES: Final = 24
 # COSE numbers of ES256 and its fully specified twin, as both are in use (OpenID4VP B.2.2).
-_FORMATS: Final = {
+_FORMATS: Final[dict[str, dict[str, Any]]] = {
     "dc+sd-jwt": {
         "sd-jwt_alg_values": ["ES256", "ES384", "ES512", "Ed25519"],
         "kb-jwt_alg_values": ["ES256", "ES384", "ES512", "Ed25519"],
