@@ -1,5 +1,6 @@
 """mdoc: issue 25 elements, present 5 of them over an OpenID4VP session, verify with a known issuer and by its chain."""
 
+from benchmarks import floor
 from benchmarks.inputs import CLIENT_ID, NONCE, NOW, RESPONSE_URI, SHOWN_ELEMENTS, Inputs
 from benchmarks.yardstick import Operation, Row, installed
 from byoid.formats.mdoc.present import HeldMdoc
@@ -38,19 +39,21 @@ def rows(inputs: Inputs) -> list[Row]:
 
     cache = ChainCache()
     return [
-        Row("mdoc.issue", inputs.issue_mdl, goal_y=2.0),
+        Row("mdoc.issue", inputs.issue_mdl, goal_y=2.0, peers={"floor": floor.issue_mdoc(inputs)}),
         Row("mdoc.present", present, goal_y=0.8),
         Row(
             "mdoc.verify",
             verify,
             goal_y=3.3,
-            peers=installed({"isomdoc": ("isomdoc", lambda: _verify_with_isomdoc(response, transcript))}),
+            peers={"floor": floor.verify_mdoc(inputs, response, transcript)}
+            | installed({"isomdoc": ("isomdoc", lambda: _verify_with_isomdoc(response, transcript))}),
         ),
         Row(
             "mdoc.verify_chain",
             verify_by_chain,
             goal_y=5.5,
-            peers=installed({"openvc-core": ("openvc", lambda: _verify_with_openvc(inputs, response, transcript))}),
+            peers={"floor": floor.verify_mdoc_chain(inputs, response, transcript)}
+            | installed({"openvc-core": ("openvc", lambda: _verify_with_openvc(inputs, response, transcript))}),
         ),
         Row("mdoc.verify_chain_cached", lambda: verify_by_chain(cache), goal_y=3.3),
     ]

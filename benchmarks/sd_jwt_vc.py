@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from benchmarks import floor
 from benchmarks.inputs import ADDRESS, CLIENT_ID, NONCE, NOW, PID, SHOWN, Inputs
 from benchmarks.yardstick import Operation, Row, installed
 from byoid.formats.holder_binding import HolderBinding
@@ -40,11 +41,27 @@ def rows(inputs: Inputs) -> list[Row]:
             "sd_jwt_vc.issue",
             inputs.issue_pid,
             goal_y=1.5,
-            peers=installed({"sd-jwt": ("sd_jwt", lambda: _issue_with_sd_jwt(inputs))}),
+            peers={"floor": floor.issue_sd_jwt_vc(inputs)}
+            | installed({"sd-jwt": ("sd_jwt", lambda: _issue_with_sd_jwt(inputs))}),
         ),
-        Row("sd_jwt_vc.present", lambda: present(inputs, held), goal_y=0.8),
-        Row("sd_jwt_vc.verify", verify, goal_y=3.5, peers=_verifying_peers(inputs, presentation)),
-        Row("sd_jwt_vc.verify_chain", verify_by_chain, goal_y=5.8),
+        Row(
+            "sd_jwt_vc.present",
+            lambda: present(inputs, held),
+            goal_y=0.8,
+            peers={"floor": floor.present_sd_jwt_vc(inputs, held.text)},
+        ),
+        Row(
+            "sd_jwt_vc.verify",
+            verify,
+            goal_y=3.5,
+            peers={"floor": floor.verify_sd_jwt_vc(inputs, presentation)} | _verifying_peers(inputs, presentation),
+        ),
+        Row(
+            "sd_jwt_vc.verify_chain",
+            verify_by_chain,
+            goal_y=5.8,
+            peers={"floor": floor.verify_sd_jwt_vc_chain(inputs, presentation)},
+        ),
         Row("sd_jwt_vc.verify_chain_cached", lambda: verify_by_chain(cache), goal_y=3.6),
     ]
 

@@ -1,0 +1,247 @@
+"""The floor: the same work written by hand for this one input.
+
+Straight on `cryptography`, hashlib, a fast JSON codec and cbor2, with the checks that the specs ask of a verifier. What
+careful Python can reach, and no product: ES256 and SHA-256 only, no messages, no limits, no second format. Each figure
+of byoid stands beside it, measured in the same run.
+"""
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import date
+from hashlib import sha256
+from typing import Any, Final
+
+import cbor2
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from pydantic_core import from_json, to_json
+
+from benchmarks.inputs import (
+    ADDRESS,
+    CLIENT_ID,
+    DOCTYPE,
+    MDL,
+    NAMESPACE,
+    NONCE,
+    NOW,
+    PID,
+    STATUS,
+    VALID,
+    VCT,
+    Inputs,
+)
+from benchmarks.yardstick import Operation
+from byoid.jose import x5c_header
+
+ES256: Final = ec.ECDSA(hashes.SHA256())
+P256: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+SIGNATURE_BYTES: Final = 64
+TIME: Final = int(NOW.timestamp())
+END: Final = int((NOW + VALID).timestamp())
+TAG_24: Final = b"\xd8\x18\x58"
+
+
+def b64u(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+def unb64u(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def raw_signature(key: Any, data: bytes) -> bytes:
+    r, s = decode_dss_signature(key.sign(data, ES256))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def check(key: Any, signature: bytes, data: bytes) -> None:
+    assert len(signature) == SIGNATURE_BYTES
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    key.verify(encode_dss_signature(r, s), data, ES256)
+
+
+def issue_sd_jwt_vc(inputs: Inputs) -> Operation:
+    header = b64u(to_json({"alg": "ES256", "typ": "dc+sd-jwt", "x5c": x5c_header(inputs.pid_chain)}))
+    jwk, key = inputs.holder.public.jwk, inputs.issuer.native
+    fixed = {"iss": "https://issuer.example", "iat": TIME, "exp": END, "vct": VCT, "cnf": {"jwk": jwk}}
+    status = {"status_list": {"idx": STATUS.index, "uri": STATUS.uri}}
+    plain = {name: value for name, value in PID.items() if name != "address"}
+
+    def hide(claims: dict[str, Any], salts: bytes, disclosures: list[bytes]) -> list[str]:
+        digests = []
+        for at, (name, value) in enumerate(claims.items()):
+            salt = salts[24 * at : 24 * at + 24]
+            disclosure = b64u(b'["%s","%s",%s]' % (salt, name.encode(), to_json(value)))
+            disclosures.append(disclosure)
+            digests.append(b64u(sha256(disclosure).digest()).decode())
+        return sorted(digests)
+
+    def issue() -> bytes:
+        salts = urlsafe_b64encode(os.urandom(18 * 21))
+        disclosures: list[bytes] = []
+        digests = hide(plain, salts, disclosures)
+        address = {"_sd": hide(ADDRESS, salts[24 * 15 :], disclosures)}
+        payload = fixed | {"status": status, "_sd": digests, "address": address, "_sd_alg": "sha-256"}
+        signing_input = header + b"." + b64u(to_json(payload))
+        return b"~".join((signing_input + b"." + b64u(raw_signature(key, signing_input)), *disclosures, b""))
+
+    return issue
+
+
+def present_sd_jwt_vc(inputs: Inputs, credential: str) -> Operation:
+    """The wallet knows which of the disclosures to send."""
+    jwt, *disclosures, _ = credential.split("~")
+    key, header = inputs.holder.native, b64u(to_json({"alg": "ES256", "typ": "kb+jwt"}))
+
+    def present() -> str:
+        shown = "~".join((jwt, *disclosures[:5], ""))
+        digest = b64u(sha256(shown.encode()).digest()).decode()
+        claims = b64u(to_json({"iat": TIME, "aud": CLIENT_ID, "nonce": NONCE, "sd_hash": digest}))
+        signing_input = header + b"." + claims
+        return shown + (signing_input + b"." + b64u(raw_signature(key, signing_input))).decode()
+
+    return present
+
+
+def verify_sd_jwt_vc(inputs: Inputs, presentation: str) -> Operation:
+    issuer = inputs.issuer.public.native
+
+    def walk(node: dict[str, Any], by_digest: dict[str, str]) -> dict[str, Any]:
+        claims = {}
+        for name, value in node.items():
+            claims[name] = walk(value, by_digest) if type(value) is dict else value
+        for digest in claims.pop("_sd", ()):
+            if (disclosure := by_digest.pop(digest, None)) is not None:
+                _salt, name, value = from_json(unb64u(disclosure))
+                assert name not in claims and name not in ("_sd", "...")
+                claims[name] = walk(value, by_digest) if type(value) is dict else value
+        return claims
+
+    def verify() -> dict[str, Any]:
+        sd_jwt, _, key_binding = presentation.rpartition("~")
+        jwt, *disclosures = sd_jwt.split("~")
+        signed, _, signature = jwt.rpartition(".")
+        head, _, body = signed.partition(".")
+        header = from_json(unb64u(head))
+        assert header["alg"] == "ES256" and header["typ"] == "dc+sd-jwt"
+        check(issuer, unb64u(signature), signed.encode())
+        payload = from_json(unb64u(body))
+        assert payload.pop("_sd_alg") == "sha-256"
+        by_digest = {b64u(sha256(each.encode()).digest()).decode(): each for each in disclosures}
+        assert len(by_digest) == len(disclosures)
+        claims = walk(payload, by_digest)
+        assert not by_digest and claims["iat"] <= TIME < claims["exp"] and claims["vct"] == VCT
+        jwk = claims["cnf"]["jwk"]
+        assert jwk["kty"] == "EC" and jwk["crv"] == "P-256"
+        holder = load_der_public_key(P256 + unb64u(jwk["x"]) + unb64u(jwk["y"]))
+        signed, _, signature = key_binding.rpartition(".")
+        head, _, body = signed.partition(".")
+        assert from_json(unb64u(head)) == {"alg": "ES256", "typ": "kb+jwt"}
+        check(holder, unb64u(signature), signed.encode())
+        proof = from_json(unb64u(body))
+        assert proof["nonce"] == NONCE and proof["aud"] == CLIENT_ID and TIME - 600 < proof["iat"] <= TIME
+        assert proof["sd_hash"] == b64u(sha256(presentation[: len(sd_jwt) + 1].encode()).digest()).decode()
+        return claims
+
+    return verify
+
+
+def verify_sd_jwt_vc_chain(inputs: Inputs, presentation: str) -> Operation:
+    verify, x5c = verify_sd_jwt_vc(inputs, presentation), inputs.pid_chain[0]
+
+    def verify_chain() -> Any:
+        _chain(inputs, x5c)
+        return verify()
+
+    return verify_chain
+
+
+def _chain(inputs: Inputs, der: bytes) -> None:
+    """One certificate below one root: signature, dates, and the extensions that RFC 5280 has a verifier look at."""
+    leaf = x509.load_der_x509_certificate(der)
+    assert leaf.not_valid_before_utc <= NOW <= leaf.not_valid_after_utc
+    extensions = leaf.extensions
+    assert extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
+    leaf.verify_directly_issued_by(inputs.root.certificate)
+    leaf.public_key()
+
+
+def issue_mdoc(inputs: Inputs) -> Operation:
+    dumps, key, jwk = cbor2.dumps, inputs.issuer.native, inputs.holder.public.jwk
+    device_key = {1: 2, -1: 1, -2: unb64u(jwk["x"]), -3: unb64u(jwk["y"])}
+    tdates = [b"\xc0" + dumps(f"{moment:%Y-%m-%dT%H:%M:%SZ}") for moment in (NOW, NOW, NOW + VALID)]
+    tail = (
+        b"\x6ddeviceKeyInfo\xa1\x69deviceKey" + dumps(device_key) + b"\x67docType" + dumps(DOCTYPE)
+        + b"\x6cvalidityInfo\xa3\x66signed%b\x69validFrom%b\x6avalidUntil%b" % tuple(tdates)
+        + b"\x66status" + dumps({"status_list": {"idx": STATUS.index, "uri": STATUS.uri}})
+    )  # fmt: skip
+    head = b"\xa7\x67version\x631.0\x6fdigestAlgorithm\x67SHA-256\x6cvalueDigests\xa1" + dumps(NAMESPACE)
+    auth = b"\x84\x43\xa1\x01\x26" + dumps({33: inputs.mdoc_chain[0]})
+    items_head = b"\xa2\x6anameSpaces\xa1" + dumps(NAMESPACE) + b"\x98" + bytes((len(MDL),))
+
+    def issue() -> bytes:
+        salts, order = os.urandom(32 * len(MDL)), sorted(range(len(MDL)), key=lambda _: os.urandom(4))
+        items, digests = [], {}
+        for at, ((name, value), place) in enumerate(zip(MDL.items(), order, strict=True)):
+            element = b"\xd9\x03\xec" + dumps(str(value)) if isinstance(value, date) else dumps(value, default=_date)
+            item = b"\xa4\x68digestID%b\x66random\x58\x20%b\x71elementIdentifier%b\x6celementValue%b" % (
+                dumps(place), salts[32 * at : 32 * at + 32], dumps(name), element
+            )  # fmt: skip
+            items.append(b"\xd8\x18" + dumps(item))
+            digests[place] = sha256(items[-1]).digest()
+        payload = b"\xd8\x18" + dumps(head + dumps(digests) + tail)
+        signature = raw_signature(key, b"\x84\x6aSignature1\x43\xa1\x01\x26\x40" + dumps(payload))
+        sealed = auth + dumps(payload) + b"\x58\x40" + signature
+        return items_head + b"".join(items) + b"\x6aissuerAuth" + sealed
+
+    return issue
+
+
+def _date(encoder: Any, value: date) -> None:
+    encoder.encode(cbor2.CBORTag(1004, value.isoformat()))
+
+
+def verify_mdoc(inputs: Inputs, response: bytes, transcript: bytes) -> Operation:
+    loads, dumps, issuer = cbor2.loads, cbor2.dumps, inputs.issuer.public.native
+
+    def verify() -> dict[str, Any]:
+        (document,) = loads(response)["documents"]
+        protected, _, payload, signature = document["issuerSigned"]["issuerAuth"]
+        assert protected == b"\xa1\x01\x26"
+        check(issuer, signature, b"\x84\x6aSignature1\x43\xa1\x01\x26\x40" + dumps(payload))
+        mso = loads(loads(payload).value)
+        assert mso["version"] == "1.0" and mso["digestAlgorithm"] == "SHA-256"
+        assert mso["docType"] == document["docType"] == DOCTYPE
+        assert mso["validityInfo"]["validFrom"] <= NOW <= mso["validityInfo"]["validUntil"]
+        elements: dict[str, Any] = {}
+        for namespace, items in document["issuerSigned"]["nameSpaces"].items():
+            digests = mso["valueDigests"][namespace]
+            for tagged in items:
+                item = loads(tagged.value)
+                assert digests[item["digestID"]] == sha256(b"\xd8\x18" + dumps(tagged.value)).digest()
+                elements[item["elementIdentifier"]] = item["elementValue"]
+        device = mso["deviceKeyInfo"]["deviceKey"]
+        assert (device[1], device[-1]) == (2, 1)
+        key = load_der_public_key(P256 + device[-2] + device[-3])
+        signed = document["deviceSigned"]
+        session = b"\x84\x74DeviceAuthentication" + transcript + dumps(DOCTYPE)
+        authentication = b"\xd8\x18" + dumps(session + b"\xd8\x18" + dumps(signed["nameSpaces"].value))
+        protected, _, nothing, signature = signed["deviceAuth"]["deviceSignature"]
+        assert protected == b"\xa1\x01\x26" and nothing is None
+        check(key, signature, b"\x84\x6aSignature1\x43\xa1\x01\x26\x40" + dumps(authentication))
+        return elements
+
+    return verify
+
+
+def verify_mdoc_chain(inputs: Inputs, response: bytes, transcript: bytes) -> Operation:
+    verify, der = verify_mdoc(inputs, response, transcript), inputs.mdoc_chain[0]
+
+    def verify_chain() -> Any:
+        _chain(inputs, der)
+        return verify()
+
+    return verify_chain
