@@ -58,6 +58,8 @@ from wallet.vault.proposals import propose as put_proposal
 CALLBACK_PATH: Final = "/callback"
 _MAX_KEYS_PER_CALL: Final = 100
 _STATE_SEPARATOR: Final = "."
+_REFUSED_CODES: Final = frozenset({"invalid_grant", "invalid_tx_code"})
+_SERVER_ERROR: Final = 500
 
 
 class TransactionCodeNeeded(ByoidError):
@@ -66,6 +68,10 @@ class TransactionCodeNeeded(ByoidError):
 
 class TransactionCodeRefused(PeerError):
     """The issuer does not accept this transaction code (or the offer was used or is over, which looks the same)."""
+
+
+class IssuerUnavailable(PeerError):
+    """The issuer does not answer, or can't just now. The approval stands; the citizen may try again."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +139,8 @@ async def approve(
     return await _go_on(wallet, visit, receipt, tx_code)
 
 
-async def enter_transaction_code(wallet: Wallet, visit: Visit, receipt_id: str, *, tx_code: str) -> Outcome:
-    """Try (another) transaction code, under the approval that stands.
+async def enter_transaction_code(wallet: Wallet, visit: Visit, receipt_id: str, *, tx_code: str | None) -> Outcome:
+    """Try (another) transaction code, or just again, under the approval that stands.
 
     Raises:
         OutOfTurn: nothing was approved.
@@ -273,13 +279,24 @@ async def _redeem(
     try:
         return await issuance.redeem(request, details_requested=details_requested)
     except PeerError as error:
-        if error.code in _REFUSED_CODES and isinstance(request, PreAuthorizedCodeTokenRequest) and request.tx_code:
-            await change_receipt(visit, receipt, stage=Stage.APPROVED, conversation=None)
-            raise TransactionCodeRefused("the issuer refused the transaction code", code=error.code) from error
-        raise
+        again = _worth_another_try(error, request)
+        if again is None:
+            raise
+        conversation = receipt.content.conversation if receipt.content.reissue_of else None
+        await change_receipt(visit, receipt, stage=Stage.APPROVED, conversation=conversation)
+        raise again from error
 
 
-_REFUSED_CODES: Final = frozenset({"invalid_grant", "invalid_tx_code"})
+def _worth_another_try(error: PeerError, request: TokenRequest) -> PeerError | None:
+    """Return what to tell the citizen where the approval stands; None where it is over."""
+    if isinstance(request, AuthorizationCodeTokenRequest):  # a code may be used once
+        return None
+    code = request.tx_code if isinstance(request, PreAuthorizedCodeTokenRequest) else None
+    if code is not None and error.code in _REFUSED_CODES:
+        return TransactionCodeRefused("the issuer refused the transaction code", code=error.code)
+    if error.status is None or error.status >= _SERVER_ERROR:
+        return IssuerUnavailable("the issuer can't answer just now", code=error.code, status=error.status)
+    return None
 
 
 async def _collect(
@@ -333,10 +350,10 @@ def _wishes(wallet: Wallet, receipt: Receipt, token: TokenResponse, conversation
 
 @asynccontextmanager
 async def _abandoned_on_failure(wallet: Wallet, visit: Visit, receipt: Receipt) -> AsyncIterator[None]:
-    """Delete what was made for a receipt that fails; only a wrong transaction code leaves it standing."""
+    """Delete what was made for a receipt that fails; a wrong transaction code or a pause leaves it standing."""
     try:
         yield
-    except TransactionCodeRefused:
+    except (TransactionCodeRefused, IssuerUnavailable):
         raise
     except ByoidError as error:
         with suppress(ByoidError):  # the first error is the one to tell
