@@ -1,0 +1,126 @@
+"""The verifier's composition root: settings in, application out. The only place where concrete things are chosen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx2
+from fastapi import FastAPI
+
+from byoid.fetch import StatusListCache
+from byoid.relying_party import Transaction
+from byoid.relying_party.sql import SqlTransactions
+from byoid.service import errors, health
+from byoid.service.database import Connection, Database
+from byoid.service.http import http_client
+from byoid.service.limits import BodyLimit
+from byoid.service.outbox import Outbox
+from byoid.service.pages import SecurityHeaders
+from byoid.service.seal import Sealer
+from byoid.service.trust_files import load_trust
+from byoid.trust.x509 import ChainCache
+from verifier.context import Verifier
+from verifier.jobs import keep_statuses_fresh
+from verifier.openapi import describe
+from verifier.policies import SqlPolicies
+from verifier.results import announce
+from verifier.routes import API, OPERATIONS
+from verifier.services import Services
+from verifier.settings import VerifierSettings
+from verifier.store import Store
+from verifier.tables import VerifierTable, outbox, transactions
+from verifier.web import pages
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: VerifierSettings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    mounts: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
+) -> FastAPI:
+    """Make the application. `mounts` puts applications of this process in the place of others' addresses."""
+    lifespan = _lifespan(settings, clock, mounts or {})
+    app = FastAPI(
+        title="byoid verifier", lifespan=lifespan, openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None
+    )
+    app.router.routes[:0] = [operation.route() for operation in OPERATIONS]  # first: they are asked most
+    description = describe(OPERATIONS)
+    app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's own way to replace it
+    app.include_router(health.router(lambda: app.state.verifier.store.database))
+    pages.install(app, settings)
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    errors.install(app)
+    app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https"))
+    return app
+
+
+def from_environment() -> FastAPI:
+    """Make the application from the environment, for `uvicorn --factory`."""
+    return create_app(VerifierSettings.load())
+
+
+def _lifespan(
+    settings: VerifierSettings, clock: Callable[[], datetime], mounts: Mapping[str, httpx2.AsyncBaseTransport]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_verifier(settings, clock=clock, mounts=mounts) as verifier:
+            app.state.verifier = verifier
+            refreshing = asyncio.create_task(keep_statuses_fresh(verifier))
+            try:
+                yield
+            finally:
+                refreshing.cancel()
+                await asyncio.gather(refreshing, return_exceptions=True)
+
+    return lifespan
+
+
+@asynccontextmanager
+async def open_verifier(
+    settings: VerifierSettings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    mounts: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
+) -> AsyncIterator[Verifier]:
+    """Open the database and the way out, and make the context of every operation."""
+    database = await Database.open(settings.database_url)
+    try:
+        if settings.profile == "demo":
+            await database.create_all(VerifierTable.metadata)
+        async with http_client(settings, mounts=mounts) as client:
+            yield make_verifier(settings, database, client, clock=clock)
+    finally:
+        await database.close()
+
+
+def make_verifier(
+    settings: VerifierSettings, database: Database, client: httpx2.AsyncClient, *, clock: Callable[[], datetime]
+) -> Verifier:
+    """Make the context of every operation."""
+    sealer, store, anchors = Sealer.from_settings(settings), Store(database), load_trust(settings.trust)
+    services = Services(settings, store, sealer, clock)
+
+    async def concluded(tx: Connection, transaction: Transaction) -> None:
+        await announce(verifier, tx, transaction)
+
+    verifier = Verifier(
+        settings=settings,
+        store=store,
+        services=services,
+        policies=SqlPolicies(store, anchors=anchors, infos=services.infos, max_policies=settings.max_policies),
+        transactions=SqlTransactions(database, transactions, sealer, on_concluded=concluded),
+        sealer=sealer,
+        anchors=anchors,
+        statuses=StatusListCache(client),
+        cache=ChainCache(),
+        outbox=Outbox(outbox, sealer=sealer, client=client, find=services.destination),
+        clock=clock,
+    )
+    return verifier

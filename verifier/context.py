@@ -1,0 +1,49 @@
+"""Everything that an operation of the verifier may use, made once by `app.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from byoid.fetch import StatusListCache
+from byoid.relying_party import RelyingParty
+from byoid.relying_party.sql import SqlTransactions
+from byoid.service.outbox import Outbox
+from byoid.service.seal import Sealer
+from byoid.trust.anchors import TrustAnchors
+from byoid.trust.x509 import ChainCache
+from verifier.policies import SqlPolicies
+from verifier.services import KnownService, Services
+from verifier.settings import VerifierSettings
+from verifier.store import Store
+
+WALLETS = "/w"
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """The verifier: all its services over one database."""
+
+    settings: VerifierSettings
+    store: Store
+    services: Services
+    policies: SqlPolicies
+    transactions: SqlTransactions
+    sealer: Sealer
+    anchors: TrustAnchors
+    statuses: StatusListCache
+    cache: ChainCache
+    outbox: Outbox
+    clock: Callable[[], datetime]
+
+    def party(self, service: KnownService) -> RelyingParty:
+        """Return the relying-party flow of a service."""
+        return RelyingParty(
+            service.client,
+            f"{self.settings.public_url}{WALLETS}/{service.id}",
+            policies=self.policies,
+            store=self.transactions,
+            statuses=self.statuses,
+            service_id=service.id,
+            clock=self.clock,
+            cache=self.cache,
+        )

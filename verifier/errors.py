@@ -1,0 +1,81 @@
+"""What the verifier's HTTP answers call things that go wrong, and how the library's errors become them.
+
+To a wallet a refused response is a refused response: what exactly was wrong is for the log and for the service.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from byoid.errors import MalformedInput, OAuthError, ResponseRejected, VerificationError
+from byoid.relying_party import SessionMismatch, TooManyFailures, TransactionOver, TransactionUnknown
+from byoid.wire_errors import InvalidRequest
+
+
+class NotFound(OAuthError):
+    """There is no such thing, for this caller."""
+
+    code = "not_found"
+    status = 404
+
+
+class Unauthorized(OAuthError):
+    """No API key, or one that is unknown or was revoked."""
+
+    code = "unauthorized"
+    status = 401
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description, headers={"WWW-Authenticate": "Bearer"})
+
+
+class AlreadyAnswered(OAuthError):
+    """The transaction was answered already."""
+
+    code = "already_answered"
+    status = 409
+
+
+class WrongSession(OAuthError):
+    """The result belongs to another browser session."""
+
+    code = "wrong_session"
+    status = 403
+
+
+class SlowDown(OAuthError):
+    """Too many worthless answers to this request. Try again a little later."""
+
+    code = "temporarily_unavailable"
+    status = 429
+
+
+class NotRegistered(OAuthError):
+    """The query asks for more than the service is registered for."""
+
+    code = "not_registered"
+    status = 403
+
+
+@contextmanager
+def told_to_wallets() -> Iterator[None]:
+    """Name the library's errors as wallets may know them."""
+    with told_to_services():
+        try:
+            yield
+        except (ResponseRejected, VerificationError, MalformedInput) as error:
+            raise InvalidRequest("The response was refused.", detail=str(error)) from error
+
+
+@contextmanager
+def told_to_services() -> Iterator[None]:
+    """Name the library's errors as services may know them."""
+    try:
+        yield
+    except TransactionUnknown as error:
+        raise NotFound("There is no such transaction, or it has expired.") from error
+    except TransactionOver as error:
+        raise AlreadyAnswered("This transaction was answered.") from error
+    except TooManyFailures as error:
+        raise SlowDown("Too many worthless answers.", headers={"Retry-After": "1"}) from error
+    except SessionMismatch as error:
+        raise WrongSession("The result belongs to another browser session.", detail=str(error)) from error

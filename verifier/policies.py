@@ -1,0 +1,214 @@
+"""Named queries of services: from what a service defines to the policy that judges.
+
+A definition is compiled when it is made, so that a query that nothing could satisfy, that trusts nobody, or that asks
+for more than the service is registered for, is refused there and not when a wallet answers.
+"""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from byoid.encoding import b64u_encode
+from byoid.errors import MalformedInput
+from byoid.message import parse_message
+from byoid.presentation.dcql import MSO_MDOC, CredentialQuery, DcqlQuery
+from byoid.presentation.issuer_trust import IssuerTrust, X509Trust
+from byoid.presentation.request import VerifierInfo
+from byoid.presentation.same_person import SameClaims, SameHolderKey, SamePerson
+from byoid.presentation.status import StatusPolicy
+from byoid.relying_party.messages import QueryDefinition, QueryView, SamePersonRule, TrustRule
+from byoid.relying_party.policy import Policy
+from byoid.trust.anchors import Purpose, TrustAnchors
+from verifier.errors import NotFound
+from verifier.store import NEVER, Store
+
+OTHERS: Final = "*"
+Infos: TypeAlias = Callable[[str], Awaitable[Sequence[VerifierInfo]]]  # what a service tells wallets about itself
+_ID_BYTES: Final = 12
+
+
+@dataclass(frozen=True)
+class Named:
+    """A compiled query with its name."""
+
+    name: str
+    service_id: str
+    policy: Policy
+
+
+def compile_policy(
+    definition: QueryDefinition, *, anchors: TrustAnchors, verifier_info: Sequence[VerifierInfo] = ()
+) -> Policy:
+    """Make the policy of a definition.
+
+    Raises:
+        MalformedInput: the DCQL query breaks a rule, a pinned certificate cannot be read, there is no trust for a
+            credential query, a list is not known, or a rule names what is not asked.
+    """
+    query = parse_message(DcqlQuery, definition.dcql_query)
+    _require_distinct(query)
+    _require_asked(definition, query)
+    lists = {name for rule in definition.trust.values() for name in rule.lists}
+    return Policy(
+        query=query,
+        trust={each.id: _trust(definition, each, anchors) for each in query.credentials},
+        status=StatusPolicy(frozenset(definition.status.accept_unavailable), frozenset(definition.status.require)),
+        status_anchors=TrustAnchors(each for each in anchors.anchors if each.source in lists),
+        same_person=tuple(map(_same_person, definition.same_person)),
+        transaction_data=definition.transaction_data,
+        verifier_info=tuple(verifier_info),
+        encrypted=definition.encrypted,
+        lifetime=timedelta(seconds=definition.lifetime_seconds),
+        retention=timedelta(seconds=definition.retention_seconds),
+        delete_on_read=definition.delete_on_read,
+    )
+
+
+def _require_distinct(query: DcqlQuery) -> None:
+    try:
+        query.require_distinct_claims()
+    except ValueError as error:
+        raise MalformedInput(str(error)) from error
+
+
+def _require_asked(definition: QueryDefinition, query: DcqlQuery) -> None:
+    """Refuse rules about credential queries that there are not: a misspelt rule would be no rule."""
+    asked = {each.id for each in query.credentials}
+    named = {*definition.trust, *definition.status.accept_unavailable, *definition.status.require} - {OTHERS}
+    for rule in definition.same_person:
+        named.update(rule.holder_key or ())
+        named.update(*(paths.keys() for paths in rule.claims or ()))
+    for data in definition.transaction_data:
+        ids = data.get("credential_ids")
+        if not isinstance(data.get("type"), str) or not isinstance(ids, list) or not ids:
+            raise MalformedInput("transaction_data needs type and credential_ids")
+        named.update(map(str, ids))
+    if unknown := named - asked:
+        raise MalformedInput(f"no credential query is called {', '.join(sorted(unknown))}")
+
+
+def _trust(definition: QueryDefinition, credential: CredentialQuery, anchors: TrustAnchors) -> IssuerTrust:
+    rule = definition.trust.get(credential.id) or definition.trust.get(OTHERS)
+    if rule is None:
+        raise MalformedInput(f"trust does not say whose signature counts for {credential.id}")
+    purposes = frozenset(map(Purpose, rule.purposes)) or _purposes(credential)
+    chosen = TrustAnchors(each for each in anchors.anchors if each.source in rule.lists)
+    trusted = chosen.union(
+        *(TrustAnchors.from_pem(pem.encode(), purposes, "pinned", pinned=True) for pem in rule.pinned)
+    )
+    _require_someone(rule, trusted, purposes, credential)
+    return X509Trust(trusted, tuple(sorted(purposes)))
+
+
+def _purposes(credential: CredentialQuery) -> frozenset[Purpose]:
+    """Choose the kind of signer by the kind of credential: not every signer of attestations may sign a PID."""
+    if credential.format == MSO_MDOC:
+        return frozenset({Purpose.MDOC})
+    is_pid = credential.types is not None and all(each.startswith("urn:eudi:pid:") for each in credential.types)
+    return frozenset({Purpose.PID if is_pid else Purpose.ATTESTATION})
+
+
+def _require_someone(
+    rule: TrustRule, trusted: TrustAnchors, purposes: frozenset[Purpose], credential: CredentialQuery
+) -> None:
+    known = {each.source for each in trusted.anchors}
+    if unknown := set(rule.lists) - known:
+        raise MalformedInput(f"no list of trust anchors is called {', '.join(sorted(unknown))}")
+    if not any(trusted.for_purpose(purpose) for purpose in purposes):
+        raise MalformedInput(f"nobody is trusted to sign {credential.id}")
+
+
+def _same_person(rule: SamePersonRule) -> SamePerson:
+    if rule.holder_key is not None:
+        return SameHolderKey(frozenset(rule.holder_key))
+    return SameClaims(tuple(rule.claims or ()))
+
+
+class SqlPolicies:
+    """The policies of all services, by the id of their row, which never changes: each worker compiles them once."""
+
+    def __init__(self, store: Store, *, anchors: TrustAnchors, infos: Infos, max_policies: int) -> None:
+        self._store = store
+        self._anchors = anchors
+        self._infos = infos
+        self._max = max_policies
+        self._compiled: OrderedDict[str, Named] = OrderedDict()
+
+    async def policy(self, policy_id: str) -> Policy | None:
+        """Return a policy, retired or not."""
+        found = await self.named(policy_id)
+        return found.policy if found else None
+
+    def known(self, policy_id: str) -> Named | None:
+        """Return a policy that this worker has compiled, without asking the database."""
+        return self._compiled.get(policy_id)
+
+    async def named(self, policy_id: str) -> Named | None:
+        """Return a policy with its name."""
+        found = self._compiled.get(policy_id)
+        if found is None:
+            row = await self._store.query(policy_id)
+            if row is None:
+                return None
+            found = Named(row.name, row.service_id, await self.compile(row.service_id, row.definition))
+            while len(self._compiled) >= self._max:
+                self._compiled.popitem(last=False)
+            self._compiled[policy_id] = found
+        return found
+
+    async def compile(self, service_id: str, definition: dict[str, Any]) -> Policy:
+        """Make the policy of a definition for a service, with its registration."""
+        parsed = parse_message(QueryDefinition, definition)
+        return compile_policy(parsed, anchors=self._anchors, verifier_info=await self._infos(service_id))
+
+
+async def define_query(
+    store: Store, service_id: str, name: str, definition: QueryDefinition, *, now: datetime
+) -> tuple[QueryView, bool]:
+    """Keep a definition that was compiled already. True if the name is new."""
+    shown = definition.to_wire()
+    row = {
+        "id": b64u_encode(secrets.token_bytes(_ID_BYTES)),
+        "service_id": service_id,
+        "name": name,
+        "definition": shown,
+        "created_at": now,
+        "retired_at": None,
+        "expires_at": NEVER,
+    }
+    replaced = await store.replace_query(row, now=now, until=_end_of_use(now))
+    return QueryView(name=name, definition=shown, created_at=now), not replaced
+
+
+async def find_query(store: Store, service_id: str, name: str) -> QueryView:
+    """Return a named query.
+
+    Raises:
+        NotFound: the service has none of this name.
+    """
+    row = await store.named_query(service_id, name)
+    if row is None:
+        raise NotFound("There is no query of this name.")
+    return view_of(row)
+
+
+async def retire_query(store: Store, service_id: str, name: str, *, now: datetime) -> None:
+    """Delete a named query; transactions that were begun with it go on.
+
+    Raises:
+        NotFound: the service has none of this name.
+    """
+    if not await store.retire_query(service_id, name, now=now, until=_end_of_use(now)):
+        raise NotFound("There is no query of this name.")
+
+
+def view_of(row: Any) -> QueryView:
+    """Return a row as the API shows it."""
+    return QueryView(name=row.name, definition=row.definition, created_at=row.created_at)
+
+
+def _end_of_use(now: datetime) -> datetime:
+    return now + timedelta(days=32)  # longer than the longest result is kept

@@ -1,0 +1,149 @@
+"""Transactions are started here, for services, and their requests are given to wallets."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from byoid.presentation.dcql import DcqlQuery
+from byoid.relying_party import Begun, State, link
+from byoid.relying_party.messages import (
+    DEFAULT_ENDPOINT,
+    QueryDefinition,
+    QueryView,
+    StartedTransaction,
+    StartTransaction,
+    WalletLink,
+)
+from byoid.relying_party.registration import BeyondRegistration, read_registration, require_registered
+from byoid.service import qr
+from byoid.service.database import Conflict
+from byoid.wire_errors import InvalidRequest
+from verifier.context import Verifier
+from verifier.errors import AlreadyAnswered, NotFound, NotRegistered, told_to_services, told_to_wallets
+from verifier.policies import define_query
+from verifier.services import KnownService
+
+_MAX_QR_CHARACTERS: Final = 2000  # beyond that no telephone reads it from a screen
+
+
+async def define(
+    verifier: Verifier, service: KnownService, name: str, definition: QueryDefinition
+) -> tuple[QueryView, bool]:
+    """Keep a named query, in place of what had the name. True if nothing had.
+
+    Raises:
+        InvalidRequest: the definition is not sound.
+        NotRegistered: it asks for more than the service is registered for.
+    """
+    policy = await verifier.policies.compile(service.id, definition.to_wire())
+    if policy.encrypted and service.client.pre_registered and service.client.response_key is None:
+        raise InvalidRequest("encrypted responses need the response key that was registered")
+    _require_registered(verifier, service, policy.query)
+    try:
+        return await define_query(verifier.store, service.id, name, definition, now=verifier.clock())
+    except Conflict as error:
+        raise AlreadyAnswered("Somebody else defined this query at the same moment.") from error
+
+
+def _require_registered(verifier: Verifier, service: KnownService, query: DcqlQuery) -> None:
+    if service.registration is None or service.client.signer is None:
+        return
+    registration = read_registration(
+        service.registration, signer=service.client.signer, anchors=verifier.anchors, now=verifier.clock()
+    )
+    try:
+        require_registered(registration, query)
+    except BeyondRegistration as error:
+        raise NotRegistered("The query asks for more than is registered.", detail=str(error)) from error
+
+
+async def start(verifier: Verifier, service: KnownService, wish: StartTransaction) -> StartedTransaction:
+    """Start a transaction.
+
+    Raises:
+        NotFound: the service has no query of this name.
+        InvalidRequest: transaction data name credentials that are not asked for, or a URL is not https.
+    """
+    query_id = await verifier.store.query_id(service.id, wish.query)
+    if query_id is None:
+        raise NotFound("There is no query of this name.")
+    _require_https(verifier, wish)
+    if wish.transaction_data is not None:
+        await _require_known_ids(verifier, query_id, wish)
+    begun = await verifier.party(service).begin(
+        query_id,
+        mode=wish.mode,
+        session=wish.session,
+        redirect_uri=wish.redirect_uri,
+        request_uri_method=wish.request_uri_method,
+        origin=wish.origin,
+        transaction_data=wish.transaction_data,
+    )
+    return _started(verifier, begun, wish.endpoint)
+
+
+async def request_object(verifier: Verifier, service_id: str, request_id: str, form: Mapping[str, str]) -> str:
+    """Return the request object that a wallet asks for.
+
+    Raises:
+        NotFound: no such request.
+        AlreadyAnswered: it was answered.
+        InvalidRequest: the wallet's metadata cannot be used.
+    """
+    service = await verifier.services.get(service_id)
+    with told_to_wallets():
+        return await verifier.party(service).request_object(request_id, form)
+
+
+async def qr_link(verifier: Verifier, service: KnownService, transaction_id: str, endpoint: str) -> str:
+    """Return the link of a transaction for a QR code.
+
+    Raises:
+        NotFound, AlreadyAnswered: it cannot be answered.
+        InvalidRequest: there is no link, or it is too long for a QR code.
+    """
+    with told_to_services():
+        begun = await verifier.party(service).begun(transaction_id)
+    text = begun.link(endpoint)
+    if begun.digital is not None or len(text) > _MAX_QR_CHARACTERS:
+        raise InvalidRequest("This request does not fit into a QR code.")
+    return text
+
+
+def qr_svg(text: str) -> bytes:
+    """Draw a link."""
+    return qr.svg(text).encode()
+
+
+def _started(verifier: Verifier, begun: Begun, endpoint: str) -> StartedTransaction:
+    if begun.digital is not None:
+        return StartedTransaction(
+            id=begun.id, state=State.PENDING, expires_at=begun.expires_at, digital=dict(begun.digital)
+        )
+    return StartedTransaction(
+        id=begun.id,
+        state=State.PENDING,
+        expires_at=begun.expires_at,
+        link=begun.link(endpoint or DEFAULT_ENDPOINT),
+        wallets=tuple(
+            WalletLink(name=urlsplit(each).hostname or each, link=link(begun.parameters, each))
+            for each in verifier.settings.wallet_endpoints
+        ),
+    )
+
+
+def _require_https(verifier: Verifier, wish: StartTransaction) -> None:
+    for url in (wish.redirect_uri, wish.origin):
+        if url is not None and url.startswith("http:") and not verifier.settings.allow_loopback_http:
+            raise InvalidRequest("expected https URLs")
+
+
+async def _require_known_ids(verifier: Verifier, query_id: str, wish: StartTransaction) -> None:
+    named = await verifier.policies.named(query_id)
+    asked = {each.id for each in named.policy.query.credentials} if named else set()
+    for data in wish.transaction_data or ():
+        ids = data.get("credential_ids")
+        if not isinstance(data.get("type"), str) or not isinstance(ids, list) or not ids:
+            raise InvalidRequest("transaction_data needs type and credential_ids")
+        if not asked.issuperset(map(str, ids)):
+            raise InvalidRequest("transaction_data names a credential query that is not asked")

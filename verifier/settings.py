@@ -1,0 +1,44 @@
+"""What the verifier's operator sets. Environment variables `VERIFIER_…`; every mistake is named at start."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from byoid.service.settings import ServiceSettings
+
+
+class VerifierSettings(ServiceSettings):
+    """Settings of the verifier."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        frozen=True, extra="ignore", env_file=None, env_prefix="VERIFIER_"
+    )
+
+    # Folder with the keys that services name: <key>.key and <key>.pem (access certificate and chain), and if there are
+    # such <key>.attestation.jwt, <key>.registration.jwt and <key>.response.key.
+    keys: Path
+    # Whom to trust (byoid.service.trust_files). A query names lists of it by `source`.
+    trust: Path
+    # https pages of wallets that are offered beside the custom scheme; a web wallet cannot own one.
+    wallet_endpoints: tuple[str, ...] = ()
+    # How long a worker believes an API key, and what it knows of a service, without looking again.
+    service_cache: timedelta = timedelta(seconds=5)
+    # How often somebody who waits for events is told that nothing has changed, and the store is looked at.
+    event_interval: timedelta = timedelta(seconds=1)
+    # How often status lists that were used are fetched anew, before their time is over.
+    status_refresh_interval: timedelta = timedelta(seconds=60)
+    expiry_interval: timedelta = timedelta(seconds=60)
+    # Compiled queries that a worker remembers.
+    max_policies: int = Field(default=1000, ge=1)
+    # The service that the playground asks as: a page that tries queries and shows what wallets answer. Only in a demo.
+    playground_service: str | None = None
+
+    @field_validator("playground_service")
+    @classmethod
+    def _only_in_a_demo(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("profile") == "production":
+            raise ValueError("production refuses the playground")
+        return value
