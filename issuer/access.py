@@ -1,38 +1,70 @@
 """Access to the credential, deferred and notification endpoints: a token, and the key that it is bound to.
 
-RFC 9449 7: the scheme is `DPoP`; the proof names the token (`ath`) and is made with the grant's key.
+RFC 9449 7: the scheme is `DPoP`; the proof names the token (`ath`) and is made with the grant's key. RFC 8705 3: a
+token that is bound to a client certificate comes as `Bearer`, over a connection with that certificate.
 """
 
+from hmac import compare_digest
 from typing import Any
 
+from byoid.errors import HolderBindingError, MalformedInput
+from byoid.keys import certificate_hash_b64u
+from byoid.oauth.access_token import parse_authorization, require_scheme
 from byoid.wire_errors import (
     InvalidDpopProof,
     InvalidResourceDpopProof,
     InvalidToken,
+    MissingToken,
     UseDpopNonce,
     UseResourceDpopNonce,
 )
 from issuer.clients import HttpRequest, take_dpop_proof
 from issuer.context import Issuer
 
-_SCHEME = "dpop "
-
 
 async def require_grant(issuer: Issuer, request: HttpRequest) -> Any:
     """Return the grant of the request's access token.
 
     Raises:
-        InvalidToken: no token, or it is unknown, expired, revoked or bound to another key.
+        MissingToken: no token.
+        InvalidToken: it is unknown, expired, revoked or bound to another key.
         InvalidResourceDpopProof: the proof is missing, wrong or used before.
         UseResourceDpopNonce: the proof needs a nonce.
     """
-    (authorization,) = request.headers.get("authorization") or ("",)
-    if authorization[: len(_SCHEME)].lower() != _SCHEME:
-        raise InvalidToken("an access token of type DPoP is needed")
-    token = authorization[len(_SCHEME) :].strip()
-    grant = await issuer.store.grant_for_token(issuer.hash("access token", token.encode()), now=issuer.clock())
+    values = request.headers.get("authorization") or ()
+    if not values:
+        raise MissingToken("an access token is needed")
+    try:
+        (value,) = values
+        token = parse_authorization(value)
+    except (ValueError, MalformedInput) as error:
+        raise InvalidToken("one access token of type DPoP is needed", detail=str(error)) from error
+    grant = await issuer.store.grant_for_token(issuer.hash("access token", token.value.encode()), now=issuer.clock())
     if grant is None:
         raise InvalidToken("the access token is unknown, expired or revoked")
+    try:
+        require_scheme(token, bound=grant.dpop_jkt is not None)
+    except HolderBindingError as error:
+        raise InvalidToken("the access token came with another scheme than its type", detail=str(error)) from error
+    if grant.dpop_jkt is None:
+        _require_certificate(grant, request)
+    else:
+        await _require_proof(issuer, request, token.value, grant)
+    return grant
+
+
+def grant_person(issuer: Issuer, grant: Any) -> str:
+    """Return the register's key of the person that a grant is about."""
+    return issuer.open(grant.person, column="grant.person", row=grant.id).decode()
+
+
+def _require_certificate(grant: Any, request: HttpRequest) -> None:
+    shown = certificate_hash_b64u(request.certificate) if request.certificate else ""
+    if grant.certificate_hash is None or not compare_digest(shown, grant.certificate_hash):
+        raise InvalidToken("the access token is bound to another client certificate")
+
+
+async def _require_proof(issuer: Issuer, request: HttpRequest, token: str, grant: Any) -> None:
     try:
         proof = await take_dpop_proof(issuer, request, access_token=token, expected_jkt=grant.dpop_jkt)
     except UseDpopNonce as error:
@@ -41,9 +73,3 @@ async def require_grant(issuer: Issuer, request: HttpRequest) -> Any:
         raise InvalidResourceDpopProof(error.description, detail=error.detail) from error
     if proof is None:
         raise InvalidResourceDpopProof("a DPoP proof is needed")
-    return grant
-
-
-def grant_person(issuer: Issuer, grant: Any) -> str:
-    """Return the register's key of the person that a grant is about."""
-    return issuer.open(grant.person, column="grant.person", row=grant.id).decode()

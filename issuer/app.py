@@ -1,19 +1,32 @@
 """The issuer's composition root: settings in, application out. The only place where concrete things are chosen."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
+import httpx2
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from byoid.fetch import StatusListCache
+from byoid.keys import PrivateKey
 from byoid.oauth.jwt import Trust
 from byoid.service import errors, health, jobs
 from byoid.service.database import Database
+from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
-from byoid.service.pages import ASSETS, SecurityHeaders
+from byoid.service.pages import ASSETS, Pages, SecurityHeaders
+from byoid.service.rate_limits import Lockout, LockoutPolicy
 from byoid.service.seal import Sealer
 from byoid.service.trust_files import load_signer, load_trust
+from byoid.signing import Signer
 from byoid.trust.x509 import ChainCache
 from byoid.wire_errors import InvalidCredentialRequest, InvalidNotificationRequest
 from issuer import status_lists
@@ -21,11 +34,22 @@ from issuer.attributes import AttributeSource
 from issuer.configurations import configurations
 from issuer.context import Issuer, Signers
 from issuer.credential_types import CATALOGUE, load_catalogue
+from issuer.events import Events, NoEvents
 from issuer.metadata import issuer_metadata, server_metadata
-from issuer.routes import router
+from issuer.protocol_openapi import document_protocol
+from issuer.recognition import PersonRecognition
+from issuer.registered_clients import load_clients
+from issuer.routes import protocol_routes
 from issuer.settings import IssuerSettings
 from issuer.store import Store
-from issuer.tables import IssuerTable
+from issuer.tables import IssuerTable, lockouts
+from issuer.type_documents import type_documents
+from issuer.web.authorization_pages import COOKIE, authorization_routes
+
+WEB: Final = Path(__file__).parent / "web"
+Mounts = Mapping[str, httpx2.AsyncBaseTransport]
+# Sign-in is guarded by the account: a citizen who mistypes waits seconds, a machine that guesses waits a day.
+_GUESSES: Final = LockoutPolicy(free=5, first_wait=timedelta(seconds=5), most=1000)
 
 
 def utc_now() -> datetime:
@@ -34,34 +58,64 @@ def utc_now() -> datetime:
 
 
 def create_app(
-    settings: IssuerSettings, *, source: AttributeSource, clock: Callable[[], datetime] = utc_now
+    settings: IssuerSettings,
+    *,
+    source: AttributeSource,
+    recognition: PersonRecognition | None = None,
+    events: Events | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    mounts: Mounts | None = None,
 ) -> FastAPI:
-    """Make the application of one agency's issuer over its authentic source."""
-    app = FastAPI(title="byoid issuer", version="1", lifespan=_lifespan(settings, source, clock))
-    app.include_router(router)
+    """Make the application of one agency's issuer.
+
+    Args:
+        settings: the operator's.
+        source: the authentic source.
+        recognition: how people are recognised; without it, only pre-authorized offers can be redeemed.
+        events: who listens to what happens.
+        clock: the time.
+        mounts: applications of this process that outgoing requests reach by URL, for tests.
+    """
+    plugs = {"source": source, "recognition": recognition, "events": events or NoEvents(), "clock": clock}
+    app = FastAPI(title="byoid issuer", version="1", lifespan=_lifespan(settings, mounts, plugs))
+    app.router.routes.extend(protocol_routes(settings.public_url))
+    app.router.routes.extend(authorization_routes(settings.public_url))
     app.include_router(health.router(lambda: app.state.issuer.store.database))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
+    document_protocol(app, settings.public_url)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    path = urlsplit(settings.public_url).path
     malformed = {
-        "/credential": InvalidCredentialRequest, "/deferred": InvalidCredentialRequest,
-        "/notification": InvalidNotificationRequest,
+        f"{path}/credential": InvalidCredentialRequest, f"{path}/deferred": InvalidCredentialRequest,
+        f"{path}/notification": InvalidNotificationRequest,
     }  # fmt: skip
-    errors.install(app, by_path=malformed)
+    errors.install(app, by_path=malformed, page=error_page)
     app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https"))
     return app
 
 
+def error_page(request: Request, status: int, description: str) -> Response:
+    """Tell a person what did not work."""
+    issuer: Issuer = request.app.state.issuer
+    catalogue = issuer.pages.catalogue(request)
+    return issuer.pages.render(
+        request, "error.html", status=status,
+        heading=catalogue.gettext("This did not work"), message=catalogue.gettext(description),
+    )  # fmt: skip
+
+
 def _lifespan(
-    settings: IssuerSettings, source: AttributeSource, clock: Callable[[], datetime]
+    settings: IssuerSettings, mounts: Mounts | None, plugs: Mapping[str, object]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = await Database.open(settings.database_url)
         try:
-            app.state.issuer = make_issuer(settings, database, source=source, clock=clock)
-            if settings.profile == "demo":
-                await database.create_all(IssuerTable.metadata)
-            yield
+            async with http_client(settings, mounts=mounts) as http:
+                app.state.issuer = make_issuer(settings, database, http=http, **plugs)  # type: ignore[arg-type]  # passed on
+                if settings.profile == "demo":
+                    await database.create_all(IssuerTable.metadata)
+                yield
         finally:
             await database.close()
 
@@ -69,27 +123,40 @@ def _lifespan(
 
 
 def make_issuer(
-    settings: IssuerSettings, database: Database, *, source: AttributeSource, clock: Callable[[], datetime]
+    settings: IssuerSettings,
+    database: Database,
+    *,
+    source: AttributeSource,
+    http: httpx2.AsyncClient,
+    recognition: PersonRecognition | None = None,
+    events: Events | None = None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Issuer:
     """Make the context of every operation."""
     types = load_catalogue(settings.catalogue or CATALOGUE)
-    chosen = [types[each] for each in settings.credential_types or types]
-    found = configurations(chosen, public_url=settings.public_url)
-    keys = settings.keys
-    credential, document, status, metadata = (
-        load_signer(keys / f"{name}.key", keys / f"{name}.pem")
-        for name in ("credential", "document-signer", "status", "metadata")
-    )
+    chosen = {each: types[each] for each in settings.credential_types or types}
+    documents = type_documents(chosen, public_url=settings.public_url)
+    found = configurations(chosen.values(), public_url=settings.public_url, documents=documents)
+    sealer, clients = Sealer.from_settings(settings), load_clients(settings.clients)
+    encryption_keys = {} if settings.encryption == "off" else _encryption_keys(sealer)
     return Issuer(
         settings=settings,
         store=Store(database),
-        sealer=Sealer.from_settings(settings),
-        signers=Signers(credential, document, status, metadata),
+        sealer=sealer,
+        signers=Signers(*map(partial(_signer, settings), ("credential", "document-signer", "status", "metadata"))),
         configurations=found,
-        metadata=issuer_metadata(settings, found),
-        server=server_metadata(settings, found),
+        types=documents,
+        metadata=issuer_metadata(settings, found, encryption_keys=encryption_keys),
+        server=server_metadata(settings, found, clients=clients.values(), sign_in=recognition is not None),
         source=source,
         trust=Trust(load_trust(settings.trust), ChainCache()),
+        statuses=StatusListCache(http),
+        clients=clients,
+        recognition=recognition,
+        guesses=Lockout(lockouts, sealer, kind="sign-in", policy=_GUESSES),
+        pages=Pages(WEB, cookie=COOKIE, secret=sealer.keyed_hash(b"", purpose="forms")),
+        encryption_keys=encryption_keys,
+        events=events or NoEvents(),
         clock=clock,
     )
 
@@ -100,3 +167,15 @@ def issuer_jobs(issuer: Issuer) -> list[jobs.Job]:
         jobs.every(issuer.settings.publish_interval, lambda: status_lists.publish(issuer), name="publish status lists"),
         jobs.every(issuer.settings.nonce_lifetime, lambda: issuer.store.expire(now=issuer.clock()), name="expire"),
     ]
+
+
+def _signer(settings: IssuerSettings, name: str) -> Signer:
+    return load_signer(settings.keys / f"{name}.key", settings.keys / f"{name}.pem")
+
+
+def _encryption_keys(sealer: Sealer) -> dict[str, PrivateKey]:
+    """Derive the key that requests are encrypted to from the sealing keys: all workers have the same, without a file."""
+    secret = int.from_bytes(sealer.keyed_hash(b"", purpose="request encryption") + bytes(8), "big")
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+    key = PrivateKey(ec.derive_private_key(secret % (order - 1) + 1, ec.SECP256R1()))
+    return {key.public.thumbprint_b64u: key}

@@ -1,15 +1,21 @@
-"""Who calls the token and PAR endpoints: client authentication and the keys that a request proves.
+"""Who calls the token and PAR endpoints: client authentication, and the keys that a request proves.
 
-Attestation-based client authentication (drafts -07 to -10) with its DPoP-combined mode, and DPoP (RFC 9449). Registered
-clients with `private_key_jwt` or mTLS are in `registered_clients.py`.
+Attestation-based client authentication (drafts -07 to -10) with its DPoP-combined mode, `private_key_jwt` (RFC 7523),
+mTLS behind a proxy (RFC 8705, RFC 9440), and DPoP (RFC 9449).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from hmac import compare_digest
 from typing import Final
 
-from byoid.errors import ByoidError, VerificationError
+from cryptography import x509
+
+from byoid.errors import ByoidError, StatusUnavailable
 from byoid.formats.status_list import StatusReference
+from byoid.jose import parse_jws
+from byoid.keys import certificate_hash_b64u
 from byoid.oauth.client_attestation import (
     ATTESTATION_HEADER,
     CHALLENGE_HEADER,
@@ -20,62 +26,92 @@ from byoid.oauth.client_attestation import (
     verify_client_attestation_pop,
 )
 from byoid.oauth.dpop import VerifiedDpopProof, verify_dpop_proof
-from byoid.oauth.jwt import sole_header
+from byoid.oauth.jwt import LEEWAY, sole_header
+from byoid.oauth.private_key_jwt import CLIENT_ASSERTION_TYPE, MAX_ASSERTION_BYTES, verify_client_assertion
 from byoid.wire_errors import (
     InvalidClient,
     InvalidClientAttestation,
     InvalidDpopProof,
+    TemporarilyUnavailable,
     UseAttestationChallenge,
     UseDpopNonce,
     UseFreshAttestation,
 )
+from issuer.attested_status import require_valid_status
 from issuer.context import Issuer
 from issuer.nonces import CurrentNonces, NonceKind, create_nonce, spent_until
+from issuer.registered_clients import RegisteredClient
 
 DPOP_HEADER: Final = "DPoP"
 DPOP_NONCE_HEADER: Final = "DPoP-Nonce"
+_TLS: Final = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """What a protocol step may know of an HTTP request; `headers` gives every value of a field, by lower-case name."""
+    """What a protocol step may know of an HTTP request.
+
+    `headers` gives every value of a field, by lower-case name; `certificate` is the client's, from a trusted proxy.
+    """
 
     method: str
     url: str
     headers: Mapping[str, Sequence[str]]
+    certificate: x509.Certificate | None = None
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """The `client_assertion` parameters of a request."""
+
+    type: str | None
+    value: str | None
+
+
+NO_ASSERTION: Final = Assertion(None, None)
 
 
 @dataclass(frozen=True)
 class Client:
-    """An authenticated client, or an anonymous one: then `client_id` is None."""
+    """A client, and the keys that its request has proved. `authenticated` is False after anonymous access."""
 
     client_id: str | None
+    authenticated: bool = False
     instance_jkt: str | None = None
     dpop_jkt: str | None = None
+    certificate_hash: str | None = None
     status: StatusReference | None = None
+    status_maintained_until: datetime | None = None
 
 
-ANONYMOUS: Final = Client(client_id=None)
-
-
-async def authenticate_client(issuer: Issuer, request: HttpRequest, *, client_id: str | None) -> Client:
+async def authenticate_client(
+    issuer: Issuer, request: HttpRequest, *, client_id: str | None, assertion: Assertion = NO_ASSERTION
+) -> Client:
     """Authenticate the client of a token or PAR request and take its DPoP proof.
 
     Raises:
         InvalidClient: no authentication where it is demanded, or it does not verify.
+        InvalidClientAttestation: the attestation does not verify, or its wallet is revoked.
         InvalidDpopProof: the proof does not verify, or was used before.
         UseDpopNonce: a nonce is needed; the answer's header has one.
         UseAttestationChallenge: a challenge is needed; the answer's header has one.
     """
     proof = await take_dpop_proof(issuer, request)
     dpop_jkt = proof.key.thumbprint_b64u if proof else None
-    if ATTESTATION_HEADER.lower() not in request.headers:
-        if issuer.settings.require_client_attestation:
+    if ATTESTATION_HEADER.lower() in request.headers:
+        return await _attested(issuer, request, client_id=client_id, proof=proof)
+    client_id = client_id or _asserted_id(assertion)
+    registered = issuer.clients.get(client_id or "")
+    if registered is None or registered.authentication == "attest_jwt_client_auth":
+        if registered is not None or assertion.value or issuer.settings.require_client_attestation:
             raise InvalidClient("client authentication by a wallet attestation is needed")
-        return Client(client_id=client_id, dpop_jkt=dpop_jkt)
-    attestation = _verify_attestation(issuer, request, client_id=client_id)
-    await _take_pop(issuer, request, attestation, proof)
-    return Client(attestation.client_id, attestation.key.thumbprint_b64u, dpop_jkt, attestation.status)
+        return Client(client_id, dpop_jkt=dpop_jkt)
+    if registered.authentication in _TLS:
+        _require_certificate(registered, request.certificate)
+    else:
+        await _take_assertion(issuer, registered, assertion)
+    certificate_hash = certificate_hash_b64u(request.certificate) if request.certificate else None
+    return Client(registered.client_id, authenticated=True, dpop_jkt=dpop_jkt, certificate_hash=certificate_hash)
 
 
 async def take_dpop_proof(
@@ -107,16 +143,39 @@ async def take_dpop_proof(
 
 
 async def spend_once(issuer: Issuer, kind: str, value: str) -> bool:
-    """Use a value that may be used once, in a transaction of its own; False if it was used before."""
-    async with issuer.store.transaction() as tx:
-        return await issuer.store.spend(tx, issuer.hash(kind, value.encode()), until=spent_until(issuer))
+    """Use a value that may be used once; False if it was used before."""
+    return await issuer.store.spend_now(issuer.hash(kind, value.encode()), until=spent_until(issuer))
+
+
+async def _attested(
+    issuer: Issuer, request: HttpRequest, *, client_id: str | None, proof: VerifiedDpopProof | None
+) -> Client:
+    attestation = _verify_attestation(issuer, request, client_id=client_id)
+    await _take_pop(issuer, request, attestation, proof)
+    registered = issuer.clients.get(attestation.client_id)
+    if registered is not None and registered.authentication != "attest_jwt_client_auth":
+        raise InvalidClient("this client is registered with another way of authentication")
+    try:
+        await require_valid_status(issuer, [attestation.status])
+    except StatusUnavailable as error:
+        raise TemporarilyUnavailable("the wallet provider does not answer", detail=str(error)) from error
+    except ByoidError as error:
+        raise InvalidClientAttestation("the wallet was revoked by its provider", detail=str(error)) from error
+    return Client(
+        attestation.client_id,
+        authenticated=True,
+        instance_jkt=attestation.key.thumbprint_b64u,
+        dpop_jkt=proof.key.thumbprint_b64u if proof else None,
+        status=attestation.status,
+        status_maintained_until=attestation.status_maintained_until,
+    )
 
 
 def _verify_attestation(issuer: Issuer, request: HttpRequest, *, client_id: str | None) -> VerifiedClientAttestation:
     try:
         return verify_client_attestation(
             sole_header(request.headers[ATTESTATION_HEADER.lower()], name=ATTESTATION_HEADER),
-            trust=issuer.trust, now=issuer.clock(), client_id=client_id,
+            trust=issuer.trust, now=issuer.clock(), client_id=client_id, max_age=issuer.settings.max_attestation_age,
         )  # fmt: skip
     except UseFreshAttestation:
         raise
@@ -127,22 +186,61 @@ def _verify_attestation(issuer: Issuer, request: HttpRequest, *, client_id: str 
 async def _take_pop(
     issuer: Issuer, request: HttpRequest, attestation: VerifiedClientAttestation, dpop: VerifiedDpopProof | None
 ) -> None:
-    challenges = CurrentNonces(issuer, NonceKind.ATTESTATION)
+    current = CurrentNonces(issuer, NonceKind.ATTESTATION)
+    demanded = current if issuer.settings.require_attestation_challenge else None
     values = request.headers.get(POP_HEADER.lower())
     try:
         if values is None and dpop is not None:
-            require_dpop_combined(attestation, proof=dpop)
+            require_dpop_combined(attestation, proof=dpop, challenges=demanded)
             return
         pop = verify_client_attestation_pop(
             sole_header(values or (), name=POP_HEADER), attestation=attestation,
-            audience=issuer.url, now=issuer.clock(),
+            audience=issuer.url, now=issuer.clock(), challenges=demanded,
         )  # fmt: skip
-        if pop.challenge is not None and pop.challenge not in challenges:
+        if pop.challenge is not None and pop.challenge not in current:
             raise UseAttestationChallenge("the challenge is not current")
     except UseAttestationChallenge as error:
         challenge = {CHALLENGE_HEADER: create_nonce(issuer, NonceKind.ATTESTATION)}
         raise UseAttestationChallenge(error.description, headers=challenge) from error
-    except (VerificationError, ByoidError) as error:
+    except ByoidError as error:
         raise InvalidClientAttestation("the proof of possession does not verify", detail=str(error)) from error
     if not await spend_once(issuer, "attestation jti", f"{attestation.key.thumbprint_b64u} {pop.jti}"):
         raise InvalidClientAttestation("the proof of possession was used before")
+
+
+def _asserted_id(assertion: Assertion) -> str | None:
+    """Return whom an assertion is about, not believed: it only says whose key to try (RFC 7521 4.2)."""
+    if assertion.value is None:
+        return None
+    try:
+        subject = parse_jws(assertion.value, max_bytes=MAX_ASSERTION_BYTES).claims().get("sub")
+    except ByoidError as error:
+        raise InvalidClient("the client assertion is malformed", detail=str(error)) from error
+    return subject if isinstance(subject, str) else None
+
+
+async def _take_assertion(issuer: Issuer, client: RegisteredClient, assertion: Assertion) -> None:
+    if assertion.value is None or assertion.type != CLIENT_ASSERTION_TYPE:
+        raise InvalidClient("this client must authenticate with private_key_jwt")
+    try:
+        key = client.key(parse_jws(assertion.value, max_bytes=MAX_ASSERTION_BYTES).header.get("kid"))
+        if key is None:
+            raise InvalidClient("the client assertion names no key of this client")
+        verified = verify_client_assertion(
+            assertion.value, client_id=client.client_id, key=key, audience=issuer.url, now=issuer.clock()
+        )
+    except ByoidError as error:
+        raise InvalidClient("the client assertion does not verify", detail=str(error)) from error
+    value = issuer.hash("assertion jti", f"{client.client_id} {verified.jti}".encode())
+    if not await issuer.store.spend_now(value, until=max(verified.expires_at + 2 * LEEWAY, spent_until(issuer))):
+        raise InvalidClient("the client assertion was used before")
+
+
+def _require_certificate(client: RegisteredClient, certificate: x509.Certificate | None) -> None:
+    if certificate is None:
+        raise InvalidClient("this client must authenticate with its certificate")
+    shown = certificate_hash_b64u(certificate)
+    listed = any(compare_digest(shown, each) for each in client.certificates)
+    named = client.subject is not None and certificate.subject.rfc4514_string() == client.subject
+    if not listed and not named:
+        raise InvalidClient("the certificate is not one of this client")

@@ -3,9 +3,9 @@
 OpenID4VCI 1.0 12.2.4 and appendix A; credential_reuse_policy of ETSI TS 119 472-3 4.2.4.2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from byoid.formats.mdoc.issue import prepare_mdoc
@@ -27,6 +27,7 @@ from byoid.oauth.claims_description import ClaimDisplay, ClaimsDescription
 from byoid.signing import Signer, Unsigned
 from issuer.attributes import Record
 from issuer.credential_types import ClaimDefinition, CredentialType, mdoc_elements, sd_jwt_claims
+from issuer.type_documents import TypeDocument, type_url, vct_of
 
 PROOF_ALGORITHMS: Final = ("ES256",)
 _COSE_ES256: Final = (-7, -9)  # both mean ECDSA on P-256 with SHA-256 (HAIP 7)
@@ -40,6 +41,8 @@ class Configuration:
     type: CredentialType
     format: Literal["dc+sd-jwt", "mso_mdoc"]
     metadata: AnyCredentialConfiguration
+    vct: str = ""
+    integrity: str | None = None  # of the type metadata, where `vct` is where we serve them
 
     def prepare(
         self,
@@ -64,9 +67,10 @@ class Configuration:
                 device_key=key, x5chain=signer.x5c, algorithm=signer.algorithm,
                 signed=issued_at, valid_from=issued_at, valid_until=expires_at, status=status,
             )  # fmt: skip
+        bound = {"vct#integrity": self.integrity} if self.integrity else {}
         return prepare_sd_jwt_vc(
-            sd_jwt_claims(self.type, record, today=today),
-            vct=self.type.sd_jwt_vc.vct if self.type.sd_jwt_vc else "",
+            {**sd_jwt_claims(self.type, record, today=today), **bound},
+            vct=self.vct,
             disclosable=ALL if self._all_disclosable else self.type.disclosable,
             holder_key=key.jwk, x5c=signer.x5c, algorithm=signer.algorithm,
             issued_at=issued_at, expires_at=expires_at, status=status,
@@ -77,21 +81,26 @@ class Configuration:
         return all(claim.disclosure == "always" for claim in self.type.claims if claim.sd_jwt)
 
 
-def configurations(types: Iterable[CredentialType], *, public_url: str) -> dict[str, Configuration]:
-    """Return every configuration of these types, by id."""
+def configurations(
+    types: Iterable[CredentialType], *, public_url: str, documents: Mapping[str, TypeDocument]
+) -> dict[str, Configuration]:
+    """Return every configuration of these types, by id; `documents` are their type metadata."""
     found = {}
     for kind in types:
         if kind.sd_jwt_vc is not None:
+            vct = vct_of(kind, public_url=public_url)
             metadata: AnyCredentialConfiguration = SdJwtVcConfiguration(
-                vct=kind.sd_jwt_vc.vct,
+                vct=vct,
                 scope=kind.sd_jwt_vc.configuration_id,
                 credential_signing_alg_values_supported=("ES256",),
                 cryptographic_binding_methods_supported=("jwk",),
                 **_common(kind, [claim for claim in kind.claims if claim.sd_jwt], mdoc=False, public_url=public_url),
             )
+            served = vct == type_url(kind, public_url=public_url)
             found[kind.sd_jwt_vc.configuration_id] = Configuration(
-                kind.sd_jwt_vc.configuration_id, kind, "dc+sd-jwt", metadata
-            )
+                kind.sd_jwt_vc.configuration_id, kind, "dc+sd-jwt", metadata, vct,
+                documents[kind.id].integrity if served else None,
+            )  # fmt: skip
         if kind.mdoc is not None:
             metadata = MdocConfiguration(
                 doctype=kind.mdoc.doctype,
@@ -102,12 +111,6 @@ def configurations(types: Iterable[CredentialType], *, public_url: str) -> dict[
             )
             found[kind.mdoc.configuration_id] = Configuration(kind.mdoc.configuration_id, kind, "mso_mdoc", metadata)
     return found
-
-
-def expiry_date(issued_on: date, record: Record) -> date | None:
-    """Return the administrative end of validity that the source states, if it states one."""
-    found = record.get("date_of_expiry")
-    return found if isinstance(found, date) else None
 
 
 def _common(kind: CredentialType, claims: list[ClaimDefinition], *, mdoc: bool, public_url: str) -> dict[str, Any]:

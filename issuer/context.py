@@ -3,16 +3,29 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlsplit
 
+from cryptography import x509
+
+from byoid.encoding import json_dumps
+from byoid.fetch import StatusListCache
 from byoid.issuance.metadata import CredentialIssuerMetadata
+from byoid.keys import PrivateKey
 from byoid.oauth.jwt import Trust
 from byoid.oauth.metadata import AuthorizationServerMetadata
+from byoid.service.pages import Pages
+from byoid.service.rate_limits import Lockout
 from byoid.service.seal import Sealer
 from byoid.signing import Signer
 from issuer.attributes import AttributeSource
 from issuer.configurations import Configuration
+from issuer.events import Events
+from issuer.recognition import PersonRecognition
+from issuer.registered_clients import RegisteredClient
 from issuer.settings import IssuerSettings
 from issuer.store import Store
+from issuer.type_documents import TypeDocument
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,16 @@ class Signers:
     status: Signer
     metadata: Signer
 
+    @cached_property
+    def begin(self) -> Mapping[str, datetime]:
+        """When the certificates of the keys that sign credentials begin, by format."""
+        chains = {"dc+sd-jwt": self.credential.x5c, "mso_mdoc": self.document.x5c}
+        return {
+            name: x509.load_der_x509_certificate(chain[0]).not_valid_before_utc
+            for name, chain in chains.items()
+            if chain
+        }
+
 
 @dataclass(frozen=True)
 class Issuer:
@@ -34,16 +57,40 @@ class Issuer:
     sealer: Sealer
     signers: Signers
     configurations: Mapping[str, Configuration]
+    types: Mapping[str, TypeDocument]
     metadata: CredentialIssuerMetadata
     server: AuthorizationServerMetadata
     source: AttributeSource
     trust: Trust
+    statuses: StatusListCache  # of wallets and their keys
+    clients: Mapping[str, RegisteredClient]
+    recognition: PersonRecognition | None
+    guesses: Lockout  # of passwords
+    pages: Pages
+    encryption_keys: Mapping[str, PrivateKey]  # by `kid`
+    events: Events
     clock: Callable[[], datetime]
+
+    @cached_property
+    def metadata_json(self) -> bytes:
+        """The credential issuer's metadata as they are served."""
+        return json_dumps(self.metadata.to_wire())
+
+    @cached_property
+    def server_json(self) -> bytes:
+        """The authorization server's metadata as they are served."""
+        return json_dumps(self.server.to_wire())
 
     @property
     def url(self) -> str:
         """The credential issuer identifier, which is the authorization server's issuer too."""
         return self.settings.public_url
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of our pages."""
+        parts = urlsplit(self.settings.public_url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def hash(self, purpose: str, value: bytes) -> bytes:
         """Return the keyed hash under which a secret or a person is stored and looked up."""

@@ -11,24 +11,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from cryptography import x509
-
 from byoid.encoding import b64u_encode, json_dumps, sha256
-from byoid.errors import ByoidError, OAuthError
+from byoid.errors import ByoidError, OAuthError, StatusUnavailable
 from byoid.formats.status_list import StatusReference
 from byoid.issuance.credential import CredentialRequest, CredentialResponse, IssuedCredential, select_configuration_id
 from byoid.issuance.proofs import ProofPolicy, Proofs, VerifiedKeyProof, verify_proofs
 from byoid.keys import PublicKey
-from byoid.signing import Signer, sign
+from byoid.service.database import Connection
+from byoid.signing import sign
 from byoid.wire_errors import CredentialRequestDenied, InvalidNonce, InvalidProof, TemporarilyUnavailable
 from issuer.access import grant_person
+from issuer.attested_status import require_valid_status
 from issuer.attributes import NotReady, PersonUnknown, Record, Refused, SourceUnavailable
 from issuer.configurations import Configuration
 from issuer.context import Issuer
 from issuer.credential_types import AttributeMissing
 from issuer.nonces import NonceKind, is_current, spent_until
 from issuer.orders import Order
-from issuer.status_lists import Draw, choose_list
+from issuer.status_lists import Draw, draw_with
 from issuer.tables import CredentialStatus, DeferredState
 
 
@@ -49,7 +49,8 @@ async def issue(issuer: Issuer, grant: Any, request: CredentialRequest) -> Crede
     )
     configuration = issuer.configurations[configuration_id]
     proofs = _verify(issuer, grant, configuration, request.proofs)
-    order = Order(grant, configuration, [proof.key for proof in proofs], _statuses(proofs))
+    await _require_valid_keys(issuer, proofs)
+    order = _order(grant, configuration, proofs)
     draw = await _spend_and_draw(issuer, order, {proof.nonce for proof in proofs})
     try:
         record = await fetch_record(issuer, order)
@@ -71,6 +72,7 @@ async def defer(issuer: Issuer, order: Order) -> CredentialResponse:
         "configuration_id": order.configuration.id,
         "keys": issuer.seal(keys, column="deferred.keys", row=transaction_hash),
         "wallet_status": list(order.wallet_status) or None,
+        "maintained_until": order.maintained_until,
         "created_at": issuer.clock(),
         "expires_at": issuer.until(issuer.settings.deferred_lifetime),
     }
@@ -88,27 +90,33 @@ async def fetch_record(issuer: Issuer, order: Order) -> Record:
         TemporarilyUnavailable: the source does not answer.
     """
     try:
-        found = await issuer.source.record(grant_person(issuer, order.grant), order.configuration.type.id)
+        async with asyncio.timeout(issuer.settings.source_timeout.total_seconds()):
+            found = await issuer.source.record(grant_person(issuer, order.grant), order.configuration.type.id)
+    except TimeoutError as error:
+        raise TemporarilyUnavailable("the register does not answer in time, try again later") from error
     except (Refused, PersonUnknown) as error:
         raise CredentialRequestDenied(ascii_text(str(error)), detail=str(error)) from error
     except SourceUnavailable as error:
         raise TemporarilyUnavailable("the register does not answer, try again later", detail=str(error)) from error
-    issued_at, expires_at = validity(issuer, order.configuration)
+    issued_at, expires_at = validity(issuer, order)
     dates = {"date_of_issuance": issued_at.date(), "date_of_expiry": expires_at.date()}
     agency = {"issuing_authority": issuer.settings.agency_name, "issuing_country": issuer.settings.agency_country}
     return {**agency, **dates, **found}
 
 
 async def fulfil(issuer: Issuer, order: Order, record: Record, draw: Draw | None) -> CredentialResponse:
-    """Sign, record, and return the response."""
-    signer = issuer.signer_for(order.configuration)
-    issued_at, expires_at = validity(issuer, order.configuration)
+    """Sign, record, and return the response.
+
+    Raises:
+        CredentialRequestDenied: the register lacks something that the credential must state.
+        TemporarilyUnavailable: the signer does not answer in time; nothing was recorded.
+    """
     references = draw.references if draw else [None] * len(order.keys)
     try:
-        signed = await asyncio.gather(*[
-            _signed(order.configuration, record, key, signer, reference, issued_at, expires_at)
-            for key, reference in zip(order.keys, references, strict=True)
-        ])  # fmt: skip
+        async with asyncio.timeout(issuer.settings.signer_timeout.total_seconds()):
+            signed = await _signed(issuer, order, record, references)
+    except TimeoutError as error:
+        raise TemporarilyUnavailable("the credentials cannot be signed now, try again later") from error
     except AttributeMissing as error:
         raise CredentialRequestDenied(
             ascii_text(f"the register cannot give what this credential must state: {error.attribute}"),
@@ -120,17 +128,23 @@ async def fulfil(issuer: Issuer, order: Order, record: Record, draw: Draw | None
     return CredentialResponse(credentials=credentials, notification_id=notification_id)
 
 
-def validity(issuer: Issuer, configuration: Configuration) -> tuple[datetime, datetime]:
+def validity(issuer: Issuer, order: Order) -> tuple[datetime, datetime]:
     """Return when credentials made now begin and end: whole days, so that the times tell no copy from another.
 
-    A credential must not be older than its signer's certificate (ISO 18013-5 9.3.1), hence the later of the two.
+    A credential must not be older than its signer's certificate (ISO 18013-5 9.3.1), hence the later of the two, and
+    must not outlive the status that the wallet provider keeps (TS3), hence the earlier of the two.
+
+    Raises:
+        InvalidProof: the wallet provider keeps the status for less than a day.
     """
     today = datetime.combine(issuer.clock().astimezone(UTC).date(), time(), UTC)
-    certified = [
-        x509.load_der_x509_certificate(der).not_valid_before_utc for der in issuer.signer_for(configuration).x5c[:1]
-    ]
-    begin = max(today, *certified)
-    return begin, today + timedelta(days=configuration.type.validity_days + 1)
+    begin = max(today, issuer.signers.begin.get(order.configuration.format, today))
+    end = today + timedelta(days=order.configuration.type.validity_days + 1)
+    if order.maintained_until is not None:
+        end = min(end, datetime.combine(order.maintained_until.astimezone(UTC).date(), time(), UTC))
+    if end <= issuer.clock():
+        raise InvalidProof("the wallet provider does not maintain the status of the wallet or its keys long enough")
+    return begin, end
 
 
 def ascii_text(text: str) -> str:
@@ -156,26 +170,52 @@ def _verify(issuer: Issuer, grant: Any, configuration: Configuration, proofs: Pr
     return verified
 
 
+async def _require_valid_keys(issuer: Issuer, proofs: Sequence[VerifiedKeyProof]) -> None:
+    """Demand that no attestation of the keys was revoked (TS3 WUA_36: before every issuance, and no answer is a no)."""
+    try:
+        await require_valid_status(issuer, [proof.attestation.status for proof in proofs if proof.attestation])
+    except StatusUnavailable as error:
+        raise TemporarilyUnavailable("the wallet provider does not answer", detail=str(error)) from error
+    except ByoidError as error:
+        raise InvalidProof("the attestation of the keys was revoked", detail=str(error)) from error
+
+
+def _order(grant: Any, configuration: Configuration, proofs: Sequence[VerifiedKeyProof]) -> Order:
+    attestations = {proof.attestation for proof in proofs if proof.attestation}
+    statuses = [each.status.to_claim() for each in attestations if each.status]
+    ends = [grant.wallet_until, *(each.status_maintained_until for each in attestations)]
+    return Order(
+        grant,
+        configuration,
+        [proof.key for proof in proofs],
+        [*([grant.wallet_status] if grant.wallet_status else []), *statuses],
+        min((each for each in ends if each is not None), default=None),
+    )
+
+
 async def _spend_and_draw(issuer: Issuer, order: Order, nonces: set[str | None]) -> Draw | None:
-    wanted = len(order.keys) if order.configuration.type.status else 0
-    status_list = await choose_list(issuer, count=wanted) if wanted else None
-    async with issuer.store.transaction() as tx:
+    async def spend(tx: Connection) -> None:
         for nonce in nonces:
             value = issuer.hash("c_nonce", (nonce or "").encode())
             if not await issuer.store.spend(tx, value, until=spent_until(issuer)):
                 raise InvalidNonce("the nonce was used before, fetch another")
-        return await status_list.draw(issuer, tx, count=wanted) if status_list else None
+
+    return await draw_with(issuer, spend, count=len(order.keys) if order.configuration.type.status else 0)
 
 
-async def _signed(  # the parts of one credential
-    configuration: Configuration, record: Record, key: PublicKey, signer: Signer,
-    reference: StatusReference | None, issued_at: datetime, expires_at: datetime,
-) -> str:  # fmt: skip
-    unsigned = configuration.prepare(
-        record, key=key, signer=signer, status=reference, issued_at=issued_at, expires_at=expires_at
-    )
-    signed: str | bytes = await sign(unsigned, signer)
-    return b64u_encode(signed) if isinstance(signed, bytes) else signed
+async def _signed(
+    issuer: Issuer, order: Order, record: Record, references: Sequence[StatusReference | None]
+) -> list[str]:
+    signer, (issued_at, expires_at) = issuer.signer_for(order.configuration), validity(issuer, order)
+
+    async def one(key: PublicKey, reference: StatusReference | None) -> str:
+        unsigned = order.configuration.prepare(
+            record, key=key, signer=signer, status=reference, issued_at=issued_at, expires_at=expires_at
+        )
+        signed: str | bytes = await sign(unsigned, signer)
+        return b64u_encode(signed) if isinstance(signed, bytes) else signed
+
+    return await asyncio.gather(*map(one, order.keys, references))
 
 
 async def _record(
@@ -186,7 +226,7 @@ async def _record(
     notification_id: str,
 ) -> None:
     batch_id = b64u_encode(secrets.token_bytes(16))
-    issued_at, expires_at = validity(issuer, order.configuration)
+    issued_at, expires_at = validity(issuer, order)
     common = {
         "agency_id": issuer.settings.agency_id,
         "batch_id": batch_id,
@@ -221,6 +261,8 @@ async def _record(
     }
     async with issuer.store.transaction() as tx:
         await issuer.store.add_issuances(tx, batch, rows)
+        ids = [row["id"] for row in rows]
+        await issuer.events.issued(tx, batch_id=batch_id, credential_type=order.configuration.type.id, ids=ids)
 
 
 def record_hash(issuer: Issuer, record: Record) -> bytes:
@@ -232,8 +274,3 @@ def record_hash(issuer: Issuer, record: Record) -> bytes:
 
 def _digestible(value: object) -> str:
     return sha256(value).hex() if isinstance(value, bytes) else str(value)
-
-
-def _statuses(proofs: Sequence[VerifiedKeyProof]) -> list[dict[str, Any]]:
-    found = {proof.attestation.status for proof in proofs if proof.attestation and proof.attestation.status}
-    return [reference.to_claim() for reference in found]

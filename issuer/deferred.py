@@ -5,12 +5,13 @@ from typing import Any
 from byoid.encoding import json_loads
 from byoid.issuance.credential import CredentialResponse
 from byoid.keys import PublicKey
+from byoid.service.database import Connection
 from byoid.wire_errors import CredentialRequestDenied, InvalidTransactionId
 from issuer.attributes import NotReady
 from issuer.context import Issuer
 from issuer.credentials import fetch_record, fulfil
 from issuer.orders import Order
-from issuer.status_lists import Draw, choose_list
+from issuer.status_lists import Draw, draw_with
 from issuer.tables import DeferredState
 
 
@@ -42,14 +43,15 @@ async def fetch_deferred(issuer: Issuer, grant: Any, transaction_id: str) -> Cre
 def _order(issuer: Issuer, grant: Any, row: Any) -> Order:
     jwks = json_loads(issuer.open(row.keys, column="deferred.keys", row=row.transaction_hash))
     keys = [PublicKey.from_jwk(jwk) for jwk in jwks]
-    return Order(grant, issuer.configurations[row.configuration_id], keys, row.wallet_status or [])
+    configuration = issuer.configurations[row.configuration_id]
+    return Order(grant, configuration, keys, row.wallet_status or [], row.maintained_until)
 
 
 async def _finish(issuer: Issuer, order: Order, transaction_hash: bytes) -> Draw | None:
     """Take the transaction, once, and draw the places of its credentials."""
-    wanted = len(order.keys) if order.configuration.type.status else 0
-    status_list = await choose_list(issuer, count=wanted) if wanted else None
-    async with issuer.store.transaction() as tx:
+
+    async def finish(tx: Connection) -> None:
         if not await issuer.store.finish_deferred(tx, transaction_hash, DeferredState.DELIVERED):
             raise InvalidTransactionId("the credentials of this transaction were fetched")
-        return await status_list.draw(issuer, tx, count=wanted) if status_list else None
+
+    return await draw_with(issuer, finish, count=len(order.keys) if order.configuration.type.status else 0)

@@ -13,6 +13,7 @@ from typing import Final
 
 from byoid.encoding import b64u_decode, b64u_encode
 from byoid.errors import MalformedInput
+from byoid.oauth.jwt import LEEWAY, MAX_PROOF_AGE
 from issuer.context import Issuer
 
 _RANDOM_BYTES: Final = 16
@@ -48,8 +49,9 @@ def is_current(issuer: Issuer, kind: NonceKind, nonce: str) -> bool:
 
 
 def spent_until(issuer: Issuer) -> datetime:
-    """Return until when a spent nonce must be remembered: longer than it could still be judged current."""
-    return issuer.until(issuer.settings.nonce_lifetime + timedelta(minutes=1))
+    """Return until when a value that was used must be remembered: longer than it could still be judged current."""
+    # A proof may come from the near future, and then stays good for its whole age.
+    return issuer.until(max(issuer.settings.nonce_lifetime, MAX_PROOF_AGE + 2 * LEEWAY) + timedelta(minutes=1))
 
 
 class CurrentNonces(Collection[str]):

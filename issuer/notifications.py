@@ -14,5 +14,9 @@ async def take_notification(issuer: Issuer, grant: Any, notification: Notificati
         InvalidNotificationId: not of a batch of this grant.
     """
     notification_hash = issuer.hash("notification", notification.notification_id.encode())
-    if await issuer.store.notify(notification_hash, grant_id=grant.id, event=notification.event) is None:
+    batch = await issuer.store.batch(notification_hash, grant_id=grant.id)
+    if batch is None:
         raise InvalidNotificationId("no such notification id")
+    async with issuer.store.transaction() as tx:
+        if await issuer.store.notify(tx, batch.id, event=notification.event):
+            await issuer.events.notified(tx, batch_id=batch.id, event=notification.event)

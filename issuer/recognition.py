@@ -1,7 +1,7 @@
 """How a person is recognised at the authorization endpoint: a plug with two shapes.
 
-By password on our own page (`people.py`), or elsewhere: at an OpenID Provider or by showing a credential, from where the
-browser comes back. Either way the answer is the register's key of the person, which the authentic source understands.
+By password on our own page (`people.py`), or elsewhere: at an OpenID Provider or by showing a credential, from where
+the browser comes back. Either way the answer is the register's key of the person, which the authentic source knows.
 """
 
 from collections.abc import Mapping

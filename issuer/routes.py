@@ -1,28 +1,33 @@
-"""The protocol endpoints, each a few lines: read, call one operation, answer."""
+"""The protocol endpoints, each a few lines: read, call one operation, answer.
 
-from typing import Annotated, Any
+Plain Starlette routes, since a wallet waits for them; `protocol_openapi.py` says the same for people. Paths follow the
+path of `public_url`, well-known names are put before it (RFC 8414 3.1, OpenID4VCI 12.2.2).
+"""
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, Response
+import gzip
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from byoid.encoding import json_dumps
-from byoid.errors import MalformedInput
+from byoid.encoding import b64u_encode, json_dumps, sha256
 from byoid.formats.status_list import CWT_MEDIA_TYPE, JWT_MEDIA_TYPE
 from byoid.issuance.credential import parse_credential_request
-from byoid.issuance.deferred import DeferredCredentialRequest
+from byoid.issuance.deferred import parse_deferred_credential_request
 from byoid.issuance.nonce import NonceResponse
-from byoid.issuance.notification import NotificationRequest
+from byoid.issuance.notification import parse_notification_request
 from byoid.issuance.signed_metadata import prepare_signed_metadata
-from byoid.message import Message, parse_message
-from byoid.oauth.client_attestation import ChallengeResponse
-from byoid.oauth.form import parse_form
+from byoid.oauth.authorization import parse_authorization_request
+from byoid.oauth.client_attestation import CHALLENGE_HEADER, ChallengeResponse
 from byoid.oauth.token import parse_token_request
 from byoid.signing import sign
-from byoid.wire_errors import InvalidCredentialRequest, InvalidNotificationRequest, InvalidRequest
+from byoid.wire_errors import InvalidNotificationRequest
 from issuer.access import require_grant
-from issuer.clients import DPOP_NONCE_HEADER, HttpRequest, authenticate_client
-from issuer.context import Issuer
+from issuer.authorization import push
+from issuer.clients import DPOP_NONCE_HEADER, Assertion, authenticate_client
 from issuer.credentials import issue
 from issuer.deferred import fetch_deferred
 from issuer.nonces import NonceKind, create_nonce
@@ -30,156 +35,156 @@ from issuer.notifications import take_notification
 from issuer.offers import OfferNotFound, offer_message
 from issuer.status_lists import list_uri, token_for
 from issuer.tokens import issue_token
+from issuer.wire import JSON, JWT, answer, credential_answer, form, http_request, media_type, read_request, the_issuer
 
-router = APIRouter()
-_NO_STORE = {"Cache-Control": "no-store"}
-
-
-async def the_issuer(request: Request) -> Issuer:
-    """Return the issuer that `app.py` made."""
-    found: Issuer = request.app.state.issuer
-    return found
+_ANYONE = {"Access-Control-Allow-Origin": "*"}
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-IssuerContext = Annotated[Issuer, Depends(the_issuer)]
+def protocol_routes(public_url: str) -> list[Route]:
+    """Return the routes, those that are asked most first."""
+    path = urlsplit(public_url).path
+
+    def route(name: str, endpoint: Endpoint, method: str = "POST") -> Route:
+        return Route(path + name, endpoint, methods=[method])
+
+    return [
+        route("/nonce", nonce),
+        route("/credential", credential),
+        route("/token", token),
+        route("/status/{list_id}", status_list, "GET"),
+        route("/deferred", deferred),
+        route("/notification", notification),
+        route("/offers/{offer_id}", credential_offer, "GET"),
+        route("/par", pushed_authorization_request),
+        route("/challenge", challenge),
+        route("/status", status_list_aggregation, "GET"),
+        route("/types/{type_id}", type_metadata, "GET"),
+        Route("/.well-known/openid-credential-issuer" + path, credential_issuer_metadata, methods=["GET"]),
+        Route("/.well-known/oauth-authorization-server" + path, authorization_server_metadata, methods=["GET"]),
+    ]
 
 
-def http_request(issuer: Issuer, request: Request) -> HttpRequest:
-    """Return what a protocol step may know; the URL is ours, never the request's."""
-    headers: dict[str, list[str]] = {}
-    for name, value in request.headers.raw:
-        headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-    return HttpRequest(request.method, issuer.url + request.url.path, headers)
-
-
-def _answer(message: Message, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = json_dumps(message.to_wire())
-    return Response(body, status, {**_NO_STORE, **(headers or {})}, media_type="application/json")
-
-
-def require_content_type(request: Request, expected: str) -> None:
-    """Refuse a body of another type.
-
-    Raises:
-        InvalidRequest: it has.
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != expected:
-        raise InvalidRequest(f"expected a body of type {expected}")
-
-
-@router.get("/.well-known/openid-credential-issuer")
-async def credential_issuer_metadata(request: Request, issuer: IssuerContext) -> Response:
+async def credential_issuer_metadata(request: Request) -> Response:
     """Describe the credential issuer, as JSON or as a signed JWT (OpenID4VCI 12.2)."""
-    if "application/jwt" not in request.headers.get("accept", ""):
-        return JSONResponse(issuer.metadata.to_wire(), headers={"Vary": "Accept"})
+    issuer, varies = the_issuer(request), {"Vary": "Accept"}
+    if JWT not in request.headers.get("accept", ""):
+        return Response(issuer.metadata_json, media_type=JSON, headers=varies)
     signer = issuer.signers.metadata
     unsigned = prepare_signed_metadata(
         issuer.metadata, issued_at=issuer.clock(), algorithm=signer.algorithm, x5c=signer.x5c
     )
-    return Response(await sign(unsigned, signer), media_type="application/jwt", headers={"Vary": "Accept"})
+    return Response(await sign(unsigned, signer), media_type=JWT, headers=varies)
 
 
-@router.get("/.well-known/oauth-authorization-server")
-async def authorization_server_metadata(issuer: IssuerContext) -> Response:
+async def authorization_server_metadata(request: Request) -> Response:
     """Describe the authorization server (RFC 8414)."""
-    return JSONResponse(issuer.server.to_wire())
+    return Response(the_issuer(request).server_json, media_type=JSON)
 
 
-@router.get("/offers/{offer_id}")
-async def credential_offer(offer_id: str, issuer: IssuerContext) -> Response:
+async def credential_offer(request: Request) -> Response:
     """Give the wallet an offer by reference (4.1.3)."""
     try:
-        return _answer(await offer_message(issuer, offer_id))
+        return answer(await offer_message(the_issuer(request), request.path_params["offer_id"]))
     except OfferNotFound as error:
         raise HTTPException(404, str(error)) from error
 
 
-@router.post("/token")
-async def token(request: Request, issuer: IssuerContext) -> Response:
+async def pushed_authorization_request(request: Request) -> Response:
+    """Take an authorization request, and name it (5.1.4, RFC 9126)."""
+    issuer, parameters = the_issuer(request), await form(request)
+    assertion = Assertion(parameters.get("client_assertion_type"), parameters.get("client_assertion"))
+    client_id = parameters.get("client_id")
+    client = await authenticate_client(issuer, http_request(issuer, request), client_id=client_id, assertion=assertion)
+    wanted = parse_authorization_request({"client_id": client.client_id or "", **parameters})
+    return answer(await push(issuer, wanted, client), status=201)
+
+
+async def token(request: Request) -> Response:
     """Redeem a grant (6)."""
-    require_content_type(request, "application/x-www-form-urlencoded")
-    wanted = parse_token_request(_form(await request.body()))
-    client = await authenticate_client(issuer, http_request(issuer, request), client_id=wanted.client_id)
-    return _answer(await issue_token(issuer, wanted, client), headers={"Pragma": "no-cache"})
+    issuer = the_issuer(request)
+    wanted = parse_token_request(await form(request))
+    assertion = Assertion(wanted.client_assertion_type, wanted.client_assertion)
+    client = await authenticate_client(
+        issuer, http_request(issuer, request), client_id=wanted.client_id, assertion=assertion
+    )
+    return answer(await issue_token(issuer, wanted, client), headers={"Pragma": "no-cache"})
 
 
-@router.post("/challenge")
-async def challenge(issuer: IssuerContext) -> Response:
+async def challenge(request: Request) -> Response:
     """Give out a challenge for a client attestation's proof of possession."""
-    return _answer(ChallengeResponse(attestation_challenge=create_nonce(issuer, NonceKind.ATTESTATION)))
+    value = create_nonce(the_issuer(request), NonceKind.ATTESTATION)
+    return answer(ChallengeResponse(attestation_challenge=value), headers={CHALLENGE_HEADER: value})
 
 
-@router.post("/nonce")
-async def nonce(issuer: IssuerContext) -> Response:
+async def nonce(request: Request) -> Response:
     """Give out a nonce for key proofs (7)."""
+    issuer = the_issuer(request)
     headers = {DPOP_NONCE_HEADER: create_nonce(issuer, NonceKind.DPOP)}
-    return _answer(NonceResponse(c_nonce=create_nonce(issuer, NonceKind.PROOF)), headers=headers)
+    return answer(NonceResponse(c_nonce=create_nonce(issuer, NonceKind.PROOF)), headers=headers)
 
 
-@router.post("/credential")
-async def credential(request: Request, issuer: IssuerContext) -> Response:
+async def credential(request: Request) -> Response:
     """Issue credentials (8)."""
+    issuer = the_issuer(request)
     grant = await require_grant(issuer, http_request(issuer, request))
-    _require_json(request)
-    response = await issue(issuer, grant, parse_credential_request(await request.body()))
-    return _answer(response, status=response.status)
+    wanted = await read_request(issuer, request, parse_credential_request)
+    return credential_answer(wanted, await issue(issuer, grant, wanted))
 
 
-@router.post("/deferred")
-async def deferred(request: Request, issuer: IssuerContext) -> Response:
+async def deferred(request: Request) -> Response:
     """Fetch what was promised (9)."""
+    issuer = the_issuer(request)
     grant = await require_grant(issuer, http_request(issuer, request))
-    _require_json(request)
-    try:
-        wanted = parse_message(DeferredCredentialRequest, await request.body())
-    except MalformedInput as error:
-        raise InvalidCredentialRequest("the request is malformed", detail=str(error)) from error
-    response = await fetch_deferred(issuer, grant, wanted.transaction_id)
-    return _answer(response, status=response.status)
+    wanted = await read_request(issuer, request, parse_deferred_credential_request)
+    return credential_answer(wanted, await fetch_deferred(issuer, grant, wanted.transaction_id))
 
 
-@router.post("/notification", status_code=204)
-async def notification(request: Request, issuer: IssuerContext) -> Response:
+async def notification(request: Request) -> Response:
     """Take the wallet's word on what became of a batch (11)."""
+    issuer = the_issuer(request)
     grant = await require_grant(issuer, http_request(issuer, request))
-    try:
-        message = parse_message(NotificationRequest, await request.body())
-    except MalformedInput as error:
-        raise InvalidNotificationRequest("the notification is malformed", detail=str(error)) from error
-    await take_notification(issuer, grant, message)
+    if media_type(request) != JSON:
+        raise InvalidNotificationRequest(f"expected a body of type {JSON}")
+    await take_notification(issuer, grant, parse_notification_request(await request.body()))
     return Response(status_code=204)
 
 
-@router.get("/status/{list_id}")
-async def status_list(list_id: str, request: Request, issuer: IssuerContext) -> Response:
+async def type_metadata(request: Request) -> Response:
+    """Serve the type metadata of an SD-JWT VC (SD-JWT VC 5)."""
+    found = the_issuer(request).types.get(request.path_params["type_id"])
+    if found is None:
+        raise HTTPException(404, "there is no such type")
+    return Response(found.content, media_type=JSON, headers={"Cache-Control": "public, max-age=3600", **_ANYONE})
+
+
+async def status_list(request: Request) -> Response:
     """Serve a status list token, as JWT or CWT by `Accept` (Token Status List 8)."""
-    row = await token_for(issuer, list_id)
-    if row is None:
-        raise HTTPException(404, "there is no such status list")
+    issuer = the_issuer(request)
     if "time" in request.query_params:
         raise HTTPException(501, "older states of status lists are not kept")
+    row = await token_for(issuer, request.path_params["list_id"])
+    if row is None:
+        raise HTTPException(404, "there is no such status list")
     wants_cwt = CWT_MEDIA_TYPE in request.headers.get("accept", "")
-    body, media_type = (row.cwt, CWT_MEDIA_TYPE) if wants_cwt else (row.jwt, JWT_MEDIA_TYPE)
+    body, kind = (row.cwt, CWT_MEDIA_TYPE) if wants_cwt else (row.jwt.encode(), JWT_MEDIA_TYPE)
     age = int(issuer.settings.status_list_ttl.total_seconds())
-    headers = {"Cache-Control": f"public, max-age={age}", "Access-Control-Allow-Origin": "*", "Vary": "Accept"}
-    return Response(body, media_type=media_type, headers=headers)
+    headers = {
+        "Cache-Control": f"public, max-age={age}",
+        "ETag": f'"{b64u_encode(sha256(body)[:16])}"',
+        "Vary": "Accept, Accept-Encoding",
+        **_ANYONE,
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if not wants_cwt and "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
+    return Response(body, media_type=kind, headers=headers)
 
 
-@router.get("/status")
-async def status_list_aggregation(issuer: IssuerContext) -> Response:
+async def status_list_aggregation(request: Request) -> Response:
     """List all status lists (Token Status List 9)."""
+    issuer = the_issuer(request)
     ids = await issuer.store.status_list_ids(issuer.settings.agency_id)
-    body = {"status_lists": [list_uri(issuer, each) for each in ids]}
-    return JSONResponse(body, headers={"Access-Control-Allow-Origin": "*"})
-
-
-def _form(body: bytes) -> dict[str, Any]:
-    try:
-        return dict(parse_form(body))
-    except MalformedInput as error:
-        raise InvalidRequest("the form is malformed", detail=str(error)) from error
-
-
-def _require_json(request: Request) -> None:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise InvalidCredentialRequest("expected a body of type application/json")
+    body = json_dumps({"status_lists": [list_uri(issuer, each) for each in ids]})
+    return Response(body, media_type=JSON, headers=_ANYONE)

@@ -1,11 +1,12 @@
 """What the agency's operator sets. Environment variables `ISSUER_…`; every mistake is named at start."""
 
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, IPvAnyNetwork, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
 
@@ -34,21 +35,47 @@ class IssuerSettings(ServiceSettings):
     offer_lifetime: timedelta = timedelta(days=7)
     tx_code_attempts: int = Field(default=5, ge=1, le=10)  # OpenID4VCI 13.6.2
     tx_code_length: int = Field(default=6, ge=4, le=12)
-    request_uri_lifetime: timedelta = timedelta(minutes=5)  # FAPI 2.0: below 600 seconds
-    code_lifetime: timedelta = timedelta(seconds=60)  # FAPI 2.0: at most 60 seconds
+    request_uri_lifetime: timedelta = Field(default=timedelta(minutes=9), lt=timedelta(minutes=10))  # FAPI 2.0
+    sign_in_lifetime: timedelta = timedelta(minutes=30)  # from being recognised to having consented
+    code_lifetime: timedelta = Field(default=timedelta(seconds=60), le=timedelta(seconds=60))  # FAPI 2.0
     access_token_lifetime: timedelta = timedelta(minutes=5)  # OpenID4VCI 13.10
     refresh_token_lifetime: timedelta = timedelta(days=365)
     nonce_lifetime: timedelta = timedelta(minutes=5)
+    source_timeout: timedelta = timedelta(seconds=10)  # how long the authentic source may take to answer
+    signer_timeout: timedelta = timedelta(seconds=20)  # how long the keys may take to sign a batch
     deferred_interval: timedelta = timedelta(seconds=30)
     deferred_lifetime: timedelta = timedelta(days=30)
 
     # HAIP: the authorization server takes only wallets that a trusted provider vouches for. Off for anonymous access.
     require_client_attestation: bool = True
+    require_attestation_challenge: bool = False
+    max_attestation_age: timedelta | None = None  # by `iat`, where the wallet provider states it
     require_dpop_nonce: bool = False
+    # Folder of clients that are registered by file (issuer/registered_clients.py).
+    clients: Path | None = None
+    # Proxies that end TLS with client certificates, and the header in which they say the certificate (RFC 9440).
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    client_certificate_header: str = "client-cert"
+    # Encryption of credential requests and responses on top of TLS (OpenID4VCI 10).
+    encryption: Literal["off", "optional", "required"] = "optional"
     # At most this many keys in one request.
     max_batch_size: int = Field(default=30, ge=2, le=100)
 
     status_list_size: int = Field(default=1 << 20, ge=1 << 10)
     status_list_ttl: timedelta = timedelta(minutes=15)  # how long a verifier may use a copy
     status_list_lifetime: timedelta = timedelta(days=1)  # `exp`, renewed long before
+    # How a status list token names its key: HAIP demands `x5c`; a suite without certificates wants `jwk`.
+    status_list_key: Literal["x5c", "jwk"] = "x5c"
     publish_interval: timedelta = timedelta(seconds=60)  # how soon a change is published
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+
+    def is_proxy(self, host: str) -> bool:
+        """Tell whether a request comes from one of our own proxies."""
+        try:
+            return any(ip_address(host) in network for network in self.trusted_proxies)
+        except ValueError:
+            return False

@@ -5,20 +5,24 @@ needs two bits (7.1). A list is built from the rows that are not valid, so publi
 """
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from byoid.encoding import b64u_encode
+from byoid.errors import ByoidError
 from byoid.formats.status_array import StatusArray
 from byoid.formats.status_list import StatusReference, prepare_status_list_cwt, prepare_status_list_token
 from byoid.service.database import Connection
 from byoid.signing import sign
+from byoid.wire_errors import TemporarilyUnavailable
 from issuer.context import Issuer
 from issuer.permutation import permute
 from issuer.tables import CredentialStatus
 
 BITS: Final = 2
 _VALUES: Final = {CredentialStatus.VALID: 0, CredentialStatus.REVOKED: 1, CredentialStatus.SUSPENDED: 2}
+_TRIES: Final = 5
 _DECOYS_IN: Final = 64  # one place of so many is drawn for nobody
 
 
@@ -29,6 +33,10 @@ class Draw:
     references: list[StatusReference]
 
 
+class _ListFull(ByoidError):
+    """Another worker has just taken a list's last places; the next choice is another list."""
+
+
 @dataclass(frozen=True)
 class ChosenList:
     """A list with places left, and the secret order in which they are drawn."""
@@ -37,14 +45,31 @@ class ChosenList:
     size: int
     key: bytes
 
-    async def draw(self, issuer: Issuer, tx: Connection, *, count: int) -> Draw | None:
-        """Draw places, in the caller's transaction; None if another worker has just taken the last ones."""
+    async def draw(self, issuer: Issuer, tx: Connection, *, count: int) -> Draw:
+        """Draw places, in the caller's transaction."""
         decoys = sum(secrets.randbelow(_DECOYS_IN) == 0 for _ in range(count))
         places = await issuer.store.draw(tx, self.id, count=count + decoys)
         if places is None:
-            return None
+            raise _ListFull("the status list is full")
         indices = [permute(place, size=self.size, key=self.key) for place in places][:count]
         return Draw([StatusReference(list_uri(issuer, self.id), index) for index in indices])
+
+
+async def draw_with(issuer: Issuer, first: Callable[[Connection], Awaitable[None]], *, count: int) -> Draw | None:
+    """Do `first` and draw `count` places in one transaction: both happen, or neither; None where none are needed.
+
+    Raises:
+        TemporarilyUnavailable: other workers were faster at every list; nothing happened.
+    """
+    for _ in range(_TRIES):
+        status_list = await choose_list(issuer, count=count) if count else None
+        try:
+            async with issuer.store.transaction() as tx:
+                await first(tx)
+                return await status_list.draw(issuer, tx, count=count) if status_list else None
+        except _ListFull:
+            continue
+    raise TemporarilyUnavailable("no status list has places left, try again later")
 
 
 def list_uri(issuer: Issuer, list_id: str) -> str:

@@ -24,6 +24,8 @@ from issuer.tables import (
     OfferState,
     Spent,
     StatusList,
+    lockouts,
+    rate_limits,
 )
 
 
@@ -45,11 +47,14 @@ _REDEEM_OFFER = (
     .where(offers.c.id_hash == bindparam("key"), offers.c.state == OfferState.OFFERED, offers.c.expires_at > _NOW)
     .values(state=OfferState.REDEEMED)
 )
-_COUNT_TX_FAILURE = (
+_COUNT_TX_GUESS = (
     update(offers)
-    .where(offers.c.id_hash == bindparam("key"), offers.c.state == OfferState.OFFERED)
+    .where(
+        offers.c.id_hash == bindparam("key"),
+        offers.c.state == OfferState.OFFERED,
+        offers.c.tx_failures < bindparam("limit"),
+    )
     .values(tx_failures=offers.c.tx_failures + 1)
-    .returning(offers.c.tx_failures)
 )
 _SET_OFFER_STATE = (
     update(offers)
@@ -73,6 +78,7 @@ _SIGN_IN = (
         person=bindparam("person_"),
         person_hash=bindparam("person_hash_"),
         session_hash=bindparam("session_hash_"),
+        expires_at=bindparam("until_", type_=offers.c.expires_at.type),
     )
 )
 _APPROVE = (
@@ -81,6 +87,7 @@ _APPROVE = (
         authorizations.c.request_hash == bindparam("key"),
         authorizations.c.state == AuthorizationState.SIGNED_IN,
         authorizations.c.session_hash == bindparam("session"),
+        authorizations.c.expires_at > _NOW,
     )
     .values(
         state=AuthorizationState.APPROVED,
@@ -118,9 +125,14 @@ _GRANT_FOR_REFRESH = select(grants).where(
 _ROTATE_TOKEN = (
     update(grants)
     .where(grants.c.refresh_hash == bindparam("refresh"), grants.c.revoked.is_(False))
-    .values(token_hash=bindparam("token"), token_expires_at=bindparam("until", type_=offers.c.expires_at.type))
+    .values(
+        token_hash=bindparam("token"),
+        token_expires_at=bindparam("until", type_=offers.c.expires_at.type),
+        wallet_status=bindparam("new_wallet_status", type_=grants.c.wallet_status.type),
+        wallet_until=bindparam("new_wallet_until", type_=offers.c.expires_at.type),
+    )
 )
-_GRANT = select(grants).where(grants.c.id == bindparam("grant_id"), grants.c.revoked.is_(False))
+_REVOKE_BY_CODE = update(grants).where(grants.c.code_hash == bindparam("code")).values(revoked=True)
 
 # --- values that may be used once ---
 _SPEND = insert(spent).on_conflict_do_nothing()
@@ -160,11 +172,16 @@ _DRAW = (
 # --- issued credentials ---
 _INSERT_ISSUANCE = insert(issuances)
 _INSERT_BATCH = insert(batches)
+_BATCH = select(batches).where(
+    batches.c.notification_hash == bindparam("notification"), batches.c.grant_id == bindparam("grant")
+)
 _NOTIFY = (
     update(batches)
-    .where(batches.c.notification_hash == bindparam("notification"), batches.c.grant_id == bindparam("grant"))
+    .where(
+        batches.c.id == bindparam("key"),
+        batches.c.event.is_(None) | (batches.c.event != bindparam("new_event")),
+    )
     .values(event=bindparam("new_event"))
-    .returning(batches.c.id)
 )
 
 # --- deferred issuance ---
@@ -182,7 +199,7 @@ _FINISH_DEFERRED = (
 
 _EXPIRIES: Final = tuple(
     Expiry(table, expires_at=table.c.expires_at)
-    for table in (offers, authorizations, grants, spent, batches, deferreds)
+    for table in (offers, authorizations, grants, spent, batches, deferreds, lockouts, rate_limits)
 )
 
 
@@ -200,6 +217,10 @@ class Store:
         """Keep a new offer."""
         await self.database.execute(_INSERT_OFFER, row)
 
+    async def add_offers(self, tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep many new offers, in the caller's transaction."""
+        await tx.execute_many(_INSERT_OFFER, rows)
+
     async def offer(self, id_hash: bytes, *, now: datetime) -> Any | None:
         """Return an offer that has not expired, whatever its state."""
         return (await self.database.fetch(_OFFER, {"id_hash": id_hash, "now": now})).first()
@@ -208,12 +229,13 @@ class Store:
         """Take an offer, if it is still open."""
         return (await tx.execute(_REDEEM_OFFER, {"key": id_hash, "now": now})).rowcount == 1
 
-    async def count_tx_failure(self, id_hash: bytes, *, limit: int) -> None:
-        """Count a wrong transaction code; at `limit` the offer is locked for good."""
-        async with self.transaction() as tx:
-            failures = (await tx.execute(_COUNT_TX_FAILURE, {"key": id_hash})).scalar()
-            if failures is not None and failures >= limit:
-                await tx.execute(_SET_OFFER_STATE, {"key": id_hash, "new_state": OfferState.LOCKED})
+    async def count_tx_guess(self, id_hash: bytes, *, limit: int) -> bool:
+        """Count a transaction code before it is judged; False if there were `limit` guesses already."""
+        return (await self.database.execute(_COUNT_TX_GUESS, {"key": id_hash, "limit": limit})).rowcount == 1
+
+    async def lock_offer(self, id_hash: bytes) -> None:
+        """Lock an offer for good: too many wrong transaction codes."""
+        await self.database.execute(_SET_OFFER_STATE, {"key": id_hash, "new_state": OfferState.LOCKED})
 
     async def cancel_offer(self, id_hash: bytes) -> bool:
         """Withdraw an offer that nobody has taken."""
@@ -228,16 +250,21 @@ class Store:
         """Return an authorization request that has not expired, whatever its state."""
         return (await self.database.fetch(_AUTHORIZATION, {"request_hash": request_hash, "now": now})).first()
 
-    async def sign_in(self, request_hash: bytes, *, person: bytes, person_hash: bytes, session_hash: bytes) -> bool:
-        """Note who has signed in, in which browser session."""
+    async def sign_in(
+        self, request_hash: bytes, *, person: bytes, person_hash: bytes, session_hash: bytes, until: datetime
+    ) -> bool:
+        """Note who has signed in, in which browser session; consent must follow before `until`."""
         parameters = {
             "key": request_hash, "person_": person, "person_hash_": person_hash, "session_hash_": session_hash,
+            "until_": until,
         }  # fmt: skip
         return (await self.database.execute(_SIGN_IN, parameters)).rowcount == 1
 
-    async def approve(self, request_hash: bytes, *, session_hash: bytes, code_hash: bytes, until: datetime) -> bool:
+    async def approve(
+        self, request_hash: bytes, *, session_hash: bytes, code_hash: bytes, until: datetime, now: datetime
+    ) -> bool:
         """Give out a code, once, in the browser session that signed in."""
-        parameters = {"key": request_hash, "session": session_hash, "code": code_hash, "code_until": until}
+        parameters = {"key": request_hash, "session": session_hash, "code": code_hash, "code_until": until, "now": now}
         return (await self.database.execute(_APPROVE, parameters)).rowcount == 1
 
     async def deny(self, request_hash: bytes) -> bool:
@@ -252,6 +279,10 @@ class Store:
         """Take a code, if it is fresh and unused."""
         return (await tx.execute(_REDEEM_CODE, {"code": code_hash, "now": now})).rowcount == 1
 
+    async def revoke_grants_of_code(self, code_hash: bytes) -> int:
+        """Revoke what a code has given, because it came a second time (RFC 6749 4.1.2)."""
+        return (await self.database.execute(_REVOKE_BY_CODE, {"code": code_hash})).rowcount
+
     async def add_grant(self, tx: Connection, row: Mapping[str, Any]) -> None:
         """Keep a grant with its access token."""
         await tx.execute(_INSERT_GRANT, row)
@@ -264,14 +295,21 @@ class Store:
         """Return the grant of a refresh token that is still good."""
         return (await self.database.fetch(_GRANT_FOR_REFRESH, {"refresh": refresh_hash, "now": now})).first()
 
-    async def rotate_token(self, tx: Connection, refresh_hash: bytes, *, token_hash: bytes, until: datetime) -> bool:
+    async def rotate_token(self, refresh_hash: bytes, token: Mapping[str, Any]) -> bool:
         """Replace the access token of a grant; the old one stops working."""
-        parameters = {"refresh": refresh_hash, "token": token_hash, "until": until}
-        return (await tx.execute(_ROTATE_TOKEN, parameters)).rowcount == 1
+        parameters = {
+            "refresh": refresh_hash, "token": token["token_hash"], "until": token["until"],
+            "new_wallet_status": token["wallet_status"], "new_wallet_until": token["wallet_until"],
+        }  # fmt: skip
+        return (await self.database.execute(_ROTATE_TOKEN, parameters)).rowcount == 1
 
     async def spend(self, tx: Connection, value_hash: bytes, *, until: datetime) -> bool:
         """Use a value that may be used once; False if it was used before."""
         return (await tx.execute(_SPEND, {"value_hash": value_hash, "expires_at": until})).rowcount == 1
+
+    async def spend_now(self, value_hash: bytes, *, until: datetime) -> bool:
+        """Use a value that may be used once, in a transaction of its own; False if it was used before."""
+        return (await self.database.execute(_SPEND, {"value_hash": value_hash, "expires_at": until})).rowcount == 1
 
     async def open_status_lists(self, agency_id: str) -> Sequence[Any]:
         """Return the lists that have indices left: id, size and sealed key."""
@@ -316,11 +354,13 @@ class Store:
         await tx.execute(_INSERT_BATCH, batch)
         await tx.execute_many(_INSERT_ISSUANCE, rows)
 
-    async def notify(self, notification_hash: bytes, *, grant_id: str, event: str) -> str | None:
-        """Note what the wallet says of a batch; the same again changes nothing. Returns the batch, if it is known."""
-        parameters = {"notification": notification_hash, "grant": grant_id, "new_event": event}
-        found: str | None = (await self.database.execute(_NOTIFY, parameters)).scalar()
-        return found
+    async def batch(self, notification_hash: bytes, *, grant_id: str) -> Any | None:
+        """Return a batch of this grant."""
+        return (await self.database.fetch(_BATCH, {"notification": notification_hash, "grant": grant_id})).first()
+
+    async def notify(self, tx: Connection, batch_id: str, *, event: str) -> bool:
+        """Note what the wallet says of a batch; False if it has said so before."""
+        return (await tx.execute(_NOTIFY, {"key": batch_id, "new_event": event})).rowcount == 1
 
     async def add_deferred(self, tx: Connection, row: Mapping[str, Any]) -> None:
         """Keep an issuance that waits."""

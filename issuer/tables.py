@@ -12,6 +12,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from byoid.service.database import Json, UtcDateTime, service_metadata
+from byoid.service.rate_limits import lockouts_table, rate_limits_table
 
 
 class OfferState(StrEnum):
@@ -97,6 +98,7 @@ class Authorization(IssuerTable, table=True):
     by_details: bool  # asked by authorization_details, so answered with credential identifiers
     dpop_jkt: str | None = None
     instance_jkt: str | None = None
+    certificate_hash: str | None = None
     session_hash: bytes | None = _bytes(default=None)
     person: bytes | None = _bytes(default=None)  # sealed
     person_hash: bytes | None = _bytes(default=None)
@@ -121,6 +123,9 @@ class Grant(IssuerTable, table=True):
     by_details: bool
     person: bytes = _bytes()  # sealed
     person_hash: bytes = _bytes(index=True)
+    code_hash: bytes | None = _bytes(default=None, index=True)  # of the authorization code: its reuse revokes the grant
+    wallet_status: dict[str, Any] | None = _json(default=None)  # where the client attestation's own status stands
+    wallet_until: datetime | None = _time(default=None)  # until when the wallet provider maintains that status
     revoked: bool
     created_at: datetime = _time()
     token_expires_at: datetime = _time()
@@ -195,5 +200,10 @@ class Deferred(IssuerTable, table=True):
     configuration_id: str
     keys: bytes = _bytes()  # sealed: the public keys that the credentials will be bound to
     wallet_status: list[dict[str, Any]] | None = _json(default=None)
+    maintained_until: datetime | None = _time(default=None)  # no credential may outlive it (TS3)
     created_at: datetime = _time()
     expires_at: datetime = _time(index=True)
+
+
+lockouts = lockouts_table(IssuerTable.metadata)
+rate_limits = rate_limits_table(IssuerTable.metadata)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 from byoid.encoding import b64u_encode
-from byoid.oauth.authorization_details import AuthorizationDetail, GrantedAuthorizationDetail
+from byoid.errors import MalformedInput, VerificationError
+from byoid.oauth.authorization_details import GrantedAuthorizationDetail
 from byoid.oauth.pkce import require_code_verifier
 from byoid.oauth.token import (
     AuthorizationCodeTokenRequest,
@@ -15,11 +16,12 @@ from byoid.oauth.token import (
     TokenResponse,
     require_tx_code,
 )
-from byoid.wire_errors import InvalidAuthorizationDetails, InvalidDpopProof, InvalidGrant
+from byoid.wire_errors import InvalidAuthorizationDetails, InvalidDpopProof, InvalidGrant, InvalidScope
+from issuer.authorization import code_hash
 from issuer.clients import Client
 from issuer.context import Issuer
 from issuer.offers import PRE_AUTHORIZED, is_transaction_code, offer_for_code
-from issuer.tables import OfferState
+from issuer.tables import AuthorizationState, OfferState
 
 _TOKEN_BYTES: Final = 32
 
@@ -30,9 +32,11 @@ async def issue_token(issuer: Issuer, request: TokenRequest, client: Client) -> 
     Raises:
         InvalidGrant: wrong, used or expired, or not this client's.
         InvalidRequest: a transaction code is missing, or came uninvited.
+        InvalidAuthorizationDetails: more is asked than was granted.
+        InvalidScope: more is asked than was granted.
         InvalidDpopProof: no DPoP proof: no token is given out that its thief could use.
     """
-    if client.dpop_jkt is None:
+    if client.dpop_jkt is None and client.certificate_hash is None:
         raise InvalidDpopProof("a DPoP proof is needed")
     match request:
         case PreAuthorizedCodeTokenRequest():
@@ -50,10 +54,9 @@ async def _redeem_offer(issuer: Issuer, request: PreAuthorizedCodeTokenRequest, 
     if offer is None or offer.state != OfferState.OFFERED or offer.grant != PRE_AUTHORIZED:
         raise InvalidGrant("the pre-authorized code is wrong, was used or has expired")
     require_tx_code(request, expected=offer.tx_code_hash is not None)
-    if request.tx_code and not is_transaction_code(issuer, offer, request.tx_code):
-        await issuer.store.count_tx_failure(offer.id_hash, limit=issuer.settings.tx_code_attempts)
-        raise InvalidGrant("the transaction code is wrong")
-    granted = _narrow(offer.configuration_ids, request.authorization_details)
+    if request.tx_code:
+        await _guess_tx_code(issuer, offer, request.tx_code)
+    granted = _narrow(offer.configuration_ids, request)
     person = issuer.open(offer.person, column="offer.person", row=offer.id_hash)
     grant = _Grant(issuer, client, granted, bool(request.authorization_details), person, offer.person_hash)
     async with issuer.store.transaction() as tx:
@@ -63,23 +66,45 @@ async def _redeem_offer(issuer: Issuer, request: PreAuthorizedCodeTokenRequest, 
     return grant.response()
 
 
+async def _guess_tx_code(issuer: Issuer, offer: Any, code: str) -> None:
+    """Count the guess before it is judged, so that a thousand at once are counted too (OpenID4VCI 13.6.2)."""
+    limit = issuer.settings.tx_code_attempts
+    if not await issuer.store.count_tx_guess(offer.id_hash, limit=limit):
+        raise InvalidGrant("the offer is locked: too many wrong transaction codes")
+    if not is_transaction_code(issuer, offer, code):
+        if offer.tx_failures + 1 >= limit:
+            await issuer.store.lock_offer(offer.id_hash)
+        raise InvalidGrant("the transaction code is wrong")
+
+
 async def _redeem_code(issuer: Issuer, request: AuthorizationCodeTokenRequest, client: Client) -> TokenResponse:
-    code_hash = issuer.hash("code", request.code.encode())
-    found = await issuer.store.authorization_for_code(code_hash)
+    hash_ = code_hash(issuer, request.code)
+    found = await issuer.store.authorization_for_code(hash_)
     if found is None or found.client_id != client.client_id or found.request["redirect_uri"] != request.redirect_uri:
         raise InvalidGrant("the code is wrong, or is not this client's")
-    if found.instance_jkt not in {None, client.instance_jkt} or found.dpop_jkt not in {None, client.dpop_jkt}:
-        raise InvalidGrant("the code is bound to another key")
-    require_code_verifier(request.code_verifier, challenge=found.request["code_challenge"])
-    granted = _narrow(found.configuration_ids, request.authorization_details)
+    _require_same_keys(found, client)
+    try:
+        require_code_verifier(request.code_verifier, challenge=found.request["code_challenge"])
+    except (MalformedInput, VerificationError) as error:
+        raise InvalidGrant("the code_verifier is missing or wrong", detail=str(error)) from error
+    granted = _narrow(found.configuration_ids, request)
     person = issuer.open(found.person, column="authorization.person", row=found.request_hash)
     by_details = found.by_details or bool(request.authorization_details)
-    grant = _Grant(issuer, client, granted, by_details, person, found.person_hash)
+    grant = _Grant(issuer, client, granted, by_details, person, found.person_hash, hash_)
+    if found.state == AuthorizationState.REDEEMED:  # RFC 6749 4.1.2: somebody has two copies of the code
+        await issuer.store.revoke_grants_of_code(hash_)
+        raise InvalidGrant("the code was used before; what it gave is revoked")
     async with issuer.store.transaction() as tx:
-        if not await issuer.store.redeem_code(tx, code_hash, now=issuer.clock()):
+        if not await issuer.store.redeem_code(tx, hash_, now=issuer.clock()):
             raise InvalidGrant("the code was used or has expired")
         await issuer.store.add_grant(tx, grant.row())
     return grant.response()
+
+
+def _require_same_keys(found: Any, client: Client) -> None:
+    """Demand the keys that the pushed request was made with (RFC 9449 10, ABCA 9)."""
+    if found.instance_jkt not in {None, client.instance_jkt} or found.dpop_jkt not in {None, client.dpop_jkt}:
+        raise InvalidGrant("the code is bound to another key")
 
 
 async def _refresh(issuer: Issuer, request: RefreshTokenRequest, client: Client) -> TokenResponse:
@@ -87,31 +112,32 @@ async def _refresh(issuer: Issuer, request: RefreshTokenRequest, client: Client)
     grant = await issuer.store.grant_for_refresh(refresh_hash, now=issuer.clock())
     if grant is None or grant.client_id != client.client_id:
         raise InvalidGrant("the refresh token is wrong, revoked or expired, or is not this client's")
-    # Attested wallets are bound by their instance key, which may outlive a DPoP key (OpenID4VCI 14.5, ABCA 9).
-    bound, shown = (
-        (grant.instance_jkt, client.instance_jkt) if grant.instance_jkt else (grant.dpop_jkt, client.dpop_jkt)
-    )
-    if bound != shown:
+    # Attested wallets are bound by their instance key too, which may outlive a DPoP key (OpenID4VCI 14.5, ABCA 9).
+    bound = (grant.instance_jkt, grant.dpop_jkt, grant.certificate_hash)
+    if bound != (client.instance_jkt, client.dpop_jkt, client.certificate_hash):
         raise InvalidGrant("the refresh token is bound to another key")
-    if client.dpop_jkt != grant.dpop_jkt:
-        raise InvalidGrant("the refresh token is bound to another DPoP key")
+    _narrow(grant.configuration_ids, request)
     token = _random()
-    async with issuer.store.transaction() as tx:
-        until = issuer.until(issuer.settings.access_token_lifetime)
-        token_hash = issuer.hash("access token", token.encode())
-        if not await issuer.store.rotate_token(tx, refresh_hash, token_hash=token_hash, until=until):
-            raise InvalidGrant("the refresh token was revoked")
-    return _response(issuer, token, None, grant.configuration_ids, by_details=grant.by_details)
+    parameters = {
+        "token_hash": issuer.hash("access token", token.encode()),
+        "until": issuer.until(issuer.settings.access_token_lifetime),
+        "wallet_status": client.status.to_claim() if client.status else None,
+        "wallet_until": client.status_maintained_until,
+    }
+    if not await issuer.store.rotate_token(refresh_hash, parameters):
+        raise InvalidGrant("the refresh token was revoked")
+    return _response(issuer, client, token, None, grant.configuration_ids, by_details=grant.by_details)
 
 
 class _Grant:
     """A grant on its way: the row to keep, and the response with the tokens that are never kept."""
 
     def __init__(  # the facts of a grant
-        self, issuer: Issuer, client: Client, granted: Sequence[str], by_details: bool, person: bytes, hash_: bytes
-    ) -> None:
+        self, issuer: Issuer, client: Client, granted: Sequence[str], by_details: bool, person: bytes, hash_: bytes,
+        code_hash: bytes | None = None,
+    ) -> None:  # fmt: skip
         self._issuer, self._client, self._granted, self._by_details = issuer, client, granted, by_details
-        self._person, self._person_hash = person, hash_
+        self._person, self._person_hash, self._code_hash = person, hash_, code_hash
         self._token, self._refresh = _random(), _random()
 
     def row(self) -> dict[str, Any]:
@@ -124,12 +150,15 @@ class _Grant:
             "refresh_hash": issuer.hash("refresh token", self._refresh.encode()),
             "client_id": client.client_id,
             "dpop_jkt": client.dpop_jkt,
-            "certificate_hash": None,
+            "certificate_hash": client.certificate_hash,
             "instance_jkt": client.instance_jkt,
             "configuration_ids": list(self._granted),
             "by_details": self._by_details,
             "person": issuer.seal(self._person, column="grant.person", row=grant_id),
             "person_hash": self._person_hash,
+            "code_hash": self._code_hash,
+            "wallet_status": client.status.to_claim() if client.status else None,
+            "wallet_until": client.status_maintained_until,
             "revoked": False,
             "created_at": issuer.clock(),
             "token_expires_at": issuer.until(settings.access_token_lifetime),
@@ -137,11 +166,13 @@ class _Grant:
         }
 
     def response(self) -> TokenResponse:
-        return _response(self._issuer, self._token, self._refresh, self._granted, by_details=self._by_details)
+        return _response(
+            self._issuer, self._client, self._token, self._refresh, self._granted, by_details=self._by_details
+        )
 
 
 def _response(
-    issuer: Issuer, token: str, refresh: str | None, granted: Sequence[str], *, by_details: bool
+    issuer: Issuer, client: Client, token: str, refresh: str | None, granted: Sequence[str], *, by_details: bool
 ) -> TokenResponse:
     details = None
     if by_details:  # 6.2: credential identifiers; each configuration has one dataset, named like it
@@ -151,7 +182,7 @@ def _response(
         )
     return TokenResponse(
         access_token=token,
-        token_type="DPoP",  # noqa: S106  # a type of tokens
+        token_type="DPoP" if client.dpop_jkt else "Bearer",
         expires_in=int(issuer.settings.access_token_lifetime.total_seconds()),
         refresh_token=refresh,
         scope=None if by_details else " ".join(granted),
@@ -159,14 +190,15 @@ def _response(
     )
 
 
-def _narrow(granted: Sequence[str], details: Sequence[AuthorizationDetail] | None) -> Sequence[str]:
-    """Return what is asked of what was granted (6.1.1: a request may narrow, never widen)."""
-    if not details:
-        return granted
-    asked = [detail.credential_configuration_id for detail in details]
+def _narrow(granted: Sequence[str], request: TokenRequest) -> Sequence[str]:
+    """Return what is asked of what was granted: a token request may narrow, never widen (RFC 6749 6, RFC 9396 6)."""
+    asked = [detail.credential_configuration_id for detail in request.authorization_details or ()]
     if not set(asked) <= set(granted):
         raise InvalidAuthorizationDetails("more is asked than was granted")
-    return list(dict.fromkeys(asked))
+    scopes = (request.scope or "").split()
+    if not asked and not set(scopes) <= set(granted):
+        raise InvalidScope("more is asked than was granted")
+    return list(dict.fromkeys(asked or scopes or granted))
 
 
 def _random() -> str:

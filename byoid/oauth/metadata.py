@@ -38,6 +38,7 @@ class AuthorizationServerMetadata(Message):
     challenge_endpoint: Url | None = None
     pre_authorized_grant_anonymous_access_supported: bool | None = None
     status_list_aggregation_endpoint: Url | None = None
+    tls_client_certificate_bound_access_tokens: bool | None = None
 
     @property
     def grant_types(self) -> tuple[str, ...]:

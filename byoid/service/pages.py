@@ -117,7 +117,7 @@ class Pages:
         html = (
             self._environments[language_of(request)]
             .get_template(template)
-            .render(request_path=request.url.path, csrf=self._csrf(session), **view)
+            .render(request_path=_address(request), csrf=self._csrf(session), **view)
         )
         response = HTMLResponse(html, status_code=status)
         response.headers["Content-Security-Policy"] = content_security_policy(form_targets=form_targets, wasm=wasm)
@@ -168,6 +168,11 @@ def origin_of(url: str) -> str:
 def language_of(request: Request) -> str:
     """Return the language for this request."""
     return i18n.choose_language(request.headers.get("accept-language"), request.cookies.get(i18n.COOKIE))
+
+
+def _address(request: Request) -> str:
+    """Return path and query: where a change of language comes back to."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _qr_svg(link: str) -> Markup:

@@ -1,0 +1,1 @@
+"""The pages of the issuer: templates, texts in four languages, and the routes that serve them."""
