@@ -1,0 +1,219 @@
+"""The endpoints that the drop-in asks, for the playground: what a service's own back end does over the HTTP API.
+
+One attempt is three transactions of one browser session, one for each way to a wallet: a link on the same device, a QR
+code, the Digital Credentials API. Its id is theirs joined, so that nothing is kept here. OpenID4VP 1.0 13.3.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from byoid.encoding import json_object
+from byoid.jose import parse_jws
+from byoid.message import parse_message
+from byoid.relying_party.messages import DigitalResponse, ResultView, StartTransaction, TransactionView
+from byoid.relying_party.transaction import Mode, State
+from byoid.service import qr
+from byoid.service.pages import Pages, origin_of, require_same_origin
+from byoid.wire_errors import InvalidRequest
+from verifier import requests, responses, results
+from verifier.context import Verifier
+from verifier.errors import NotFound, told_to_services
+from verifier.services import KnownService
+
+MODES: Final = (Mode.SAME_DEVICE, Mode.CROSS_DEVICE, Mode.DC_API)
+COOKIE: Final = "__Host-byoid-verifier"  # the browser session
+_ATTEMPT: Final = "__Host-byoid-attempt"  # which attempt the person comes back to
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+_MAX_ANSWER_BYTES: Final = 1 << 20
+_Handler: TypeAlias = Callable[["Playground", Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Playground:
+    """The playground's part of the verifier."""
+
+    verifier: Verifier
+    pages: Pages
+
+    @classmethod
+    def of(cls, request: Request) -> "Playground":
+        """Return what `app.py` made."""
+        return cls(request.app.state.verifier, request.app.state.pages)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of our pages."""
+        return origin_of(self.verifier.settings.public_url)
+
+    async def service(self) -> KnownService:
+        """Return the service that the playground asks as."""
+        return await self.verifier.services.get(self.verifier.settings.playground_service or "")
+
+    def session(self, request: Request) -> str:
+        """Return what names this browser session, of a page of ours.
+
+        Raises:
+            InvalidRequest: another site asks, or there is no session.
+        """
+        require_same_origin(request, origin=self.origin)
+        session = request.cookies.get(COOKIE)
+        if not session:
+            raise InvalidRequest("This page is not open in your browser any more. Reload it.")
+        return session
+
+
+def attempt_routes(prefix: str) -> list[Route]:
+    """Return the endpoints of the drop-in, below `prefix`."""
+    one = f"{prefix}/{{attempt}}"
+    return [
+        Route(prefix, _with(_start), methods=["POST"]),
+        Route(f"{prefix}/return", _with(_come_back), methods=["GET"]),
+        Route(one, _with(_look), methods=["GET"]),
+        Route(one, _with(_cancel), methods=["DELETE"]),
+        Route(f"{one}/qr.svg", _with(_draw), methods=["GET"]),
+        Route(f"{one}/request", _with(_show_request), methods=["GET"]),
+        Route(f"{one}/digital", _with(_digital), methods=["POST"]),
+        Route(f"{one}/digital/response", _with(_digital_response), methods=["POST"]),
+        Route(f"{one}/result", _with(_result), methods=["GET"]),
+    ]
+
+
+def _with(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        return await handler(Playground.of(request), request)
+
+    return handle
+
+
+async def _start(playground: Playground, request: Request) -> Response:
+    session, service = playground.session(request), await playground.service()
+    verifier, name, path = playground.verifier, request.path_params["name"], request.url.path
+    back = f"{playground.origin}{path}/return"
+    same, cross, digital = [
+        await requests.start(verifier, service, wish)
+        for wish in (
+            StartTransaction(query=name, mode=Mode.SAME_DEVICE, session=session, redirect_uri=back),
+            StartTransaction(query=name, mode=Mode.CROSS_DEVICE, session=session),
+            StartTransaction(query=name, mode=Mode.DC_API, session=session, origin=playground.origin),
+        )
+    ]
+    attempt = ".".join((same.id, cross.id, digital.id))
+    answer = JSONResponse({
+        "id": attempt,
+        "expires_in": int((same.expires_at - verifier.clock()).total_seconds()),
+        "same_device": {"link": same.link, "wallets": [each.to_wire() for each in same.wallets]},
+        "cross_device": {"link": cross.link, "qr": f"{path}/{attempt}/qr.svg"},
+        "digital_credentials": True,
+    }, headers=_NO_STORE)  # fmt: skip
+    answer.set_cookie(_ATTEMPT, attempt, path="/", secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+async def _look(playground: Playground, request: Request) -> Response:
+    """Tell the state of an attempt: of whichever way went furthest."""
+    playground.session(request)
+    views = await _views(playground, _ids(request))
+    ended = f"{request.url.path}/result"
+    for view in views:
+        if view.state is State.ACCEPTED and view.mode is Mode.SAME_DEVICE:
+            return _json({"state": "answered"})  # the result is for the window that the wallet opened
+        if view.state in {State.ACCEPTED, State.REJECTED}:
+            return _json({"state": view.state.value, "continue": ended})
+    declined = any(view.state is State.DECLINED for view in views)
+    return _json({"state": "declined" if declined else "pending" if views else "expired"})
+
+
+async def _draw(playground: Playground, request: Request) -> Response:
+    _, cross, _ = _ids(request)
+    link = await requests.qr_link(playground.verifier, await playground.service(), cross, "openid4vp://")
+    return Response(qr.svg(link), media_type="image/svg+xml", headers=_NO_STORE)
+
+
+async def _show_request(playground: Playground, request: Request) -> Response:
+    """Show the request as a wallet gets it, taken apart."""
+    playground.session(request)
+    party = playground.verifier.party(await playground.service())
+    with told_to_services():
+        begun = await party.begun(_ids(request)[1])
+        jws = parse_jws(await party.request_object(begun.request_id))
+    header = {**jws.header, "x5c": [f"{each[:24]}…" for each in jws.header.get("x5c", ())]}
+    return _json({"header": header, "payload": jws.claims()})
+
+
+async def _digital(playground: Playground, request: Request) -> Response:
+    playground.session(request)
+    with told_to_services():
+        begun = await playground.verifier.party(await playground.service()).begun(_ids(request)[2])
+    return _json({"requests": [begun.digital]})
+
+
+async def _digital_response(playground: Playground, request: Request) -> Response:
+    session, (_, _, digital) = playground.session(request), _ids(request)
+    given = json_object(await request.body(), max_bytes=_MAX_ANSWER_BYTES)
+    answer = parse_message(DigitalResponse, {**given, "session": session})
+    await responses.receive_digital(playground.verifier, await playground.service(), digital, answer)
+    return Response(status_code=204)
+
+
+async def _cancel(playground: Playground, request: Request) -> Response:
+    playground.session(request)
+    for each in _ids(request):
+        await playground.verifier.party(await playground.service()).forget(each)
+    return Response(status_code=204)
+
+
+async def _come_back(playground: Playground, request: Request) -> Response:
+    """Take the person back from a wallet on the same device."""
+    attempt, code = request.cookies.get(_ATTEMPT), request.query_params.get("response_code", "")
+    if attempt is None:
+        raise InvalidRequest("This request was started in another browser. Start again there.")
+    response = await _verdict(playground, request, attempt.split("."), code)
+    response.delete_cookie(_ATTEMPT, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+async def _result(playground: Playground, request: Request) -> Response:
+    return await _verdict(playground, request, _ids(request), None)
+
+
+async def _verdict(playground: Playground, request: Request, ids: Sequence[str], code: str | None) -> Response:
+    session, service = request.cookies.get(COOKIE), await playground.service()
+    for view in await _views(playground, ids):
+        if view.state in {State.ACCEPTED, State.REJECTED, State.DECLINED}:
+            found = await results.result(playground.verifier, service, view.id, session=session, response_code=code)
+            return playground.pages.render(request, "verdict.html", result=found, mode=view.mode, shown=_shown(found))
+    return RedirectResponse(f"/playground/queries/{request.path_params['name']}", 303)
+
+
+async def _views(playground: Playground, ids: Sequence[str]) -> list[TransactionView]:
+    """Return the transactions of an attempt that are still there."""
+    service, found = await playground.service(), []
+    for each in ids:
+        try:
+            found.append(await results.view(playground.verifier, service, each))
+        except NotFound:
+            continue
+    return found
+
+
+def _ids(request: Request) -> tuple[str, str, str]:
+    ids = request.path_params["attempt"].split(".")
+    if len(ids) != len(MODES):
+        raise HTTPException(404, "there is no such attempt")
+    return ids[0], ids[1], ids[2]
+
+
+def _shown(found: ResultView) -> str:
+    wire: dict[str, Any] = found.to_wire()
+    return json.dumps(wire, indent=2, ensure_ascii=False)
+
+
+def _json(value: dict[str, Any]) -> Response:
+    return JSONResponse(value, headers=_NO_STORE)
