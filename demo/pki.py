@@ -5,15 +5,18 @@ Everything is made anew for each demo and kept in its state folder. Nobody outsi
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
 
 from byoid.keys import PrivateKey
+from byoid.service.trust_files import load_signer
+from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
 from byoid.trust.pki import Authority, SubjectName, dns, make_leaf, make_root, to_pem, uri
+from byoid.trust.registration import ENTITLEMENT, POLICY_ID, RegistrationClaims, prepare_registration
 
 _AGENCY: Final = "Gemeinde Lindenmoor"
 
@@ -25,11 +28,29 @@ class Service:
     id: str
     name: str
     identifier: str
-    purpose: str
+    purpose: dict[str, str]
+    claims: tuple[tuple[str, ...], ...]  # of the PID: what it has registered to ask for, and asks for
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The DCQL query: exactly the claims that are registered."""
+        meta = {"vct_values": ["urn:eudi:pid:1"]}
+        claims = [{"path": list(path)} for path in self.claims]
+        return {"credentials": [{"id": "pid", "format": "dc+sd-jwt", "meta": meta, "claims": claims}]}
 
 
-LIBRARY: Final = Service("library", "Stadtbücherei Lindenmoor", "NTRDE-HRB100", "Set up your library card.")
-SHOP: Final = Service("shop", "Moorladen", "NTRDE-HRB200", "Offer you the price for residents.")
+LIBRARY: Final = Service(
+    "library", "Stadtbücherei Lindenmoor", "NTRDE-HRB100",
+    {"en": "To set up your library card.", "de": "Um Ihren Bibliotheksausweis einzurichten.",
+     "fr": "Pour créer votre carte de bibliothèque.", "es": "Para crear su carné de biblioteca."},
+    (("given_name",), ("family_name",), ("address", "locality"), ("address", "country")),
+)  # fmt: skip
+SHOP: Final = Service(
+    "shop", "Moorladen", "NTRDE-HRB200",
+    {"en": "To give you the price for residents.", "de": "Um Ihnen den Preis für Einheimische zu geben.",
+     "fr": "Pour vous accorder le tarif résident.", "es": "Para darle el precio para residentes."},
+    (("address", "country"),),
+)  # fmt: skip
 SERVICES: Final = (LIBRARY, SHOP)
 
 _ROOTS: Final = {
@@ -72,6 +93,7 @@ def make_pki(folder: Path, *, host: str, now: datetime) -> None:
         subject = SubjectName(service.name, service.name, service.identifier, "DE")
         names = [*dns(host), *uri(f"https://{service.id}.lindenmoor.example/contact")]
         _leaf(folder / f"access-{service.id}", roots["access"], subject, Purpose.ACCESS, names)
+        _register(folder, service, now=now)
     _write_trust(folder, roots)
 
 
@@ -84,6 +106,33 @@ def _leaf(
     path.with_suffix(".key").write_bytes(key.to_pem())
     path.with_suffix(".key").chmod(0o600)
     path.with_suffix(".pem").write_bytes(to_pem(certificate))
+
+
+def _register(folder: Path, service: Service, *, now: datetime) -> None:
+    """Write the registration certificate: who the service is, and what it may ask for."""
+    query = service.query["credentials"][0]
+    registrar = load_signer(folder / "registrar.key", folder / "registrar.pem")
+    claims = RegistrationClaims.model_validate(
+        {
+            "name": service.name,
+            "sub": service.identifier,
+            "sub_ln": service.name,
+            "country": "DE",
+            "entitlements": [f"{ENTITLEMENT}Service_Provider"],
+            "privacy_policy": f"https://{service.id}.lindenmoor.example/privacy",
+            "info_uri": f"https://{service.id}.lindenmoor.example",
+            "support_uri": f"https://{service.id}.lindenmoor.example/contact",
+            "supervisory_authority": {"email": "data-protection@lindenmoor.example"},
+            "policy_id": [POLICY_ID],
+            "iat": int(now.timestamp()),
+            "exp": int((now + timedelta(days=90)).timestamp()),
+            "purpose": [{"lang": language, "value": text} for language, text in service.purpose.items()],
+            "intended_use_id": f"{service.id}-1",
+            "credentials": [{"format": query["format"], "meta": query["meta"], "claim": query["claims"]}],
+        }
+    )
+    unsigned = prepare_registration(claims, algorithm=registrar.algorithm, x5c=registrar.x5c)
+    (folder / f"access-{service.id}.registration.jwt").write_text(sign_now(unsigned, registrar.key), "ascii")
 
 
 def _write_trust(folder: Path, roots: dict[str, Authority]) -> None:
