@@ -128,6 +128,18 @@ class StatusListCache:
                 until = status_list.fresh_until(now, minimum=self._minimum, maximum=self._maximum)
                 self._remember(uri, _Kept(status_list, until))
 
+    def due(self, *, by: datetime) -> tuple[str, ...]:
+        """Return the URIs of verified lists that are to be fetched anew by then."""
+        return tuple(uri for uri, kept in self._kept.items() if isinstance(kept.token, StatusList) and kept.until <= by)
+
+    async def fetch_anew(self, uri: str) -> bytes:
+        """Fetch a token whatever is remembered, and leave that as it is until the new one is verified and kept.
+
+        Raises:
+            PeerError: it cannot be fetched.
+        """
+        return await fetch(self._client, uri, accept=_TOKENS, max_bytes=MAX_TOKEN_BYTES, max_redirects=MAX_REDIRECTS)
+
     async def _token(self, uri: str, now: datetime) -> Token | None:
         kept = self._kept.get(uri)
         if kept is not None and now < kept.until:
@@ -140,10 +152,9 @@ class StatusListCache:
         return await asyncio.shield(task)  # whoever gives up must not cancel it for the others
 
     async def _fetch(self, uri: str, now: datetime) -> Token | None:
+        token: Token | None
         try:
-            token = await fetch(
-                self._client, uri, accept=_TOKENS, max_bytes=MAX_TOKEN_BYTES, max_redirects=MAX_REDIRECTS
-            )
+            token = await self.fetch_anew(uri)
         except PeerError:
             token = None
         self._remember(uri, _Kept(token, now + self._unverified))

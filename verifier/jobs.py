@@ -5,7 +5,11 @@ import logging
 from datetime import timedelta
 from typing import Final
 
+from byoid.errors import ByoidError
+from byoid.formats.status_list import parse_status_list_token, verify_status_list_token
 from byoid.service import jobs
+from byoid.trust.anchors import Purpose
+from byoid.trust.x509 import verify_chain
 from verifier.context import Verifier
 
 _logger = logging.getLogger(__name__)
@@ -40,3 +44,25 @@ async def keep_statuses_fresh(verifier: Verifier) -> None:
     """
     while True:
         await asyncio.sleep(verifier.settings.status_refresh_interval.total_seconds())
+        await refresh_statuses(verifier)
+
+
+async def refresh_statuses(verifier: Verifier) -> int:
+    """Fetch the lists whose time is over before this is called next; return how many are fresh again.
+
+    A list that does not verify under the operator's own anchors is left to be fetched when a presentation needs it.
+    """
+    now, fresh = verifier.clock(), 0
+    for uri in verifier.statuses.due(by=now + verifier.settings.status_refresh_interval):
+        try:
+            token = parse_status_list_token(await verifier.statuses.fetch_anew(uri))
+            chain = verify_chain(
+                token.x5c, anchors=verifier.anchors, purpose=Purpose.STATUS, now=now, cache=verifier.cache
+            )
+            found = verify_status_list_token(token, uri=uri, key=chain.public_key, now=now)
+        except ByoidError as error:
+            _logger.warning("status list %s was not refreshed: %s", uri, error)
+        else:
+            verifier.statuses.keep({uri: found}, now=now)
+            fresh += 1
+    return fresh

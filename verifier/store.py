@@ -17,7 +17,9 @@ _SERVICE = select(services).where(services.c.id == bindparam("key"))
 _SERVICES = select(services).order_by(services.c.id)
 _INSERT_KEY = insert(api_keys)
 _SERVICE_OF_KEY = select(api_keys.c.service_id).where(api_keys.c.key_hash == bindparam("key_hash"))
-_DELETE_KEY = delete(api_keys).where(api_keys.c.id == bindparam("key"), api_keys.c.service_id == bindparam("service"))
+_DELETE_KEYS = delete(api_keys).where(
+    api_keys.c.service_id == bindparam("service"), api_keys.c.label == bindparam("named")
+)
 
 _INSERT_QUERY = insert(queries)
 _CURRENT = queries.c.retired_at.is_(None)
@@ -61,9 +63,9 @@ class Store:
         found: str | None = (await self.database.fetch(_SERVICE_OF_KEY, {"key_hash": key_hash})).scalar()
         return found
 
-    async def delete_key(self, service_id: str, key_id: str) -> bool:
-        """Revoke an API key."""
-        return (await self.database.execute(_DELETE_KEY, {"key": key_id, "service": service_id})).rowcount == 1
+    async def delete_keys(self, service_id: str, label: str) -> int:
+        """Revoke API keys; return how many."""
+        return (await self.database.execute(_DELETE_KEYS, {"service": service_id, "named": label})).rowcount
 
     async def replace_query(self, row: Mapping[str, Any], *, now: datetime, until: datetime) -> bool:
         """Give a name to a new query; the old one is kept `until`. True if there was one."""

@@ -1,0 +1,99 @@
+"""`python -m verifier serve | migrate | jobs | settings | key | add-service | add-key | revoke-key | services`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import typer
+
+from byoid.service import cli
+from byoid.service.jobs import JobRunner
+from byoid.service.migrations import Migrations
+from verifier.app import open_verifier
+from verifier.context import Verifier
+from verifier.jobs import verifier_jobs
+from verifier.services import NewService, add_api_key, add_service
+from verifier.settings import VerifierSettings
+from verifier.tables import VerifierTable, jobs
+
+MIGRATIONS: Final = Migrations(VerifierTable.metadata, Path(__file__).parent / "migrations", "verifier_version")
+T = TypeVar("T")
+
+
+async def run_jobs(settings: VerifierSettings) -> None:
+    """Run the jobs until cancelled."""
+    async with open_verifier(settings) as verifier:
+        runner = JobRunner(verifier.store.database, jobs, clock=verifier.clock)
+        await runner.run_forever(verifier_jobs(verifier))
+
+
+app = cli.commands(
+    settings=VerifierSettings, factory="verifier.app:from_environment", migrations=MIGRATIONS, jobs=run_jobs
+)
+
+
+@app.command(name="add-service")
+def add_service_command(
+    service_id: str,
+    name: str,
+    prefix: Annotated[str, typer.Option(help="x509_hash, x509_san_dns, redirect_uri, …")] = "x509_hash",
+    client_name: Annotated[str | None, typer.Option(help="what follows the prefix, if no certificate says it")] = None,
+    key_name: Annotated[str | None, typer.Option(help="of the files in the folder of keys")] = None,
+    webhook_url: str | None = None,
+    webhook_secret: Annotated[str | None, typer.Option(envvar="VERIFIER_WEBHOOK_SECRET")] = None,
+) -> None:
+    """Add a service, and print its first API key."""
+    service = NewService(service_id, name, prefix, client_name, key_name, webhook_url, webhook_secret)
+
+    async def add(verifier: Verifier) -> str:
+        now = verifier.clock()
+        await add_service(verifier.store, verifier.sealer, service, now=now)
+        return await add_api_key(verifier.store, verifier.sealer, service_id=service_id, label="first", now=now)
+
+    typer.echo(_run(add))
+
+
+@app.command()
+def add_key(service_id: str, label: str) -> None:
+    """Make an API key for a service and print it; it is not shown again."""
+
+    async def add(verifier: Verifier) -> str:
+        return await add_api_key(
+            verifier.store, verifier.sealer, service_id=service_id, label=label, now=verifier.clock()
+        )
+
+    typer.echo(_run(add))
+
+
+@app.command()
+def revoke_key(service_id: str, label: str) -> None:
+    """Revoke the API keys of a service that have this label."""
+
+    async def revoke(verifier: Verifier) -> int:
+        return await verifier.store.delete_keys(service_id, label)
+
+    typer.echo(f"{_run(revoke)} revoked", err=True)
+
+
+@app.command()
+def services() -> None:
+    """List the services."""
+
+    async def names(verifier: Verifier) -> list[str]:
+        return [f"{row.id}\t{row.prefix}\t{row.name}" for row in await verifier.store.services()]
+
+    for line in _run(names):
+        typer.echo(line)
+
+
+def _run(work: Callable[[Verifier], Awaitable[T]]) -> T:
+    async def with_verifier() -> T:
+        async with open_verifier(VerifierSettings.load()) as verifier:
+            return await work(verifier)
+
+    return asyncio.run(with_verifier())
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,5 @@
+"""Run by Alembic."""
+
+from byoid.service.migrations import run
+
+run()
