@@ -1,0 +1,381 @@
+"""Receiving from an honest issuer: every flow, batches, encryption, attestations, promises, renewal, declining."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from byoid.jose import parse_jws
+from byoid.keys import PrivateKey
+from tests.peers.dishonest_issuer import PRE_AUTHORIZED, URL, DishonestIssuer, Making, link, offer
+from wallet.cards import load_card, load_cards, load_copies, open_copy
+from wallet.content_tables import Kind
+from wallet.context import Wallet
+from wallet.deferred import collect_due, load_promises
+from wallet.history import Reason, Result, Transaction, load_history
+from wallet.offers import catalogue, open_link, preview
+from wallet.receipts import OutOfTurn
+from wallet.receiving import IssuerUnavailable, Received, approve, decline, enter_transaction_code, propose
+from wallet.reissue import due_cards, start_reissue
+from wallet.vault.contract import NotApproved
+
+
+async def test_a_batch_is_kept_as_one_card_whose_copies_have_keys_of_their_own(citizen: Any) -> None:
+    received = await citizen.receive()
+
+    assert isinstance(received, Received)
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+    contents = (await citizen.visit()).contents
+    (card,) = await load_cards(contents)
+    copies = await load_copies(contents, card.id)
+    assert len({copy.content.key_id for copy in copies}) == 3
+    assert card.content.signer == "Gemeinde Lindenmoor"
+    assert open_copy(card, copies[0]).claims["family_name"] == "Öztürk"  # type: ignore[union-attr]
+
+
+async def test_both_formats_come_from_one_offer(citizen: Any) -> None:
+    received = await citizen.receive(offer(credential_configuration_ids=["pid", "pid_mdoc"]))
+
+    assert len(received.card_ids) == 2
+    assert await citizen.holdings() == {"cards": 2, "copies": 6, "promises": 0, "keys": 6}
+
+
+async def test_the_issuer_is_told_that_its_credentials_were_accepted(citizen: Any, issuer: DishonestIssuer) -> None:
+    await citizen.receive()
+
+    assert issuer.notifications == [{"notification_id": "n-1", "event": "credential_accepted"}]
+
+
+async def test_an_issuer_that_does_not_listen_changes_nothing(citizen: Any, issuer: DishonestIssuer) -> None:
+    def broken(_: Any) -> Any:
+        return {"error": "server_error"}
+
+    issuer.tamper["notification"] = broken
+
+    assert isinstance(await citizen.receive(), Received)
+
+
+async def test_nothing_but_metadata_is_fetched_before_the_citizen_approves(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer
+) -> None:
+    visit = await citizen.visit()
+    receipt = await open_link(wallet, visit, link(offer()))
+    await propose(wallet, visit, receipt.id)
+
+    assert issuer.paths() == ["metadata"]
+
+
+async def test_an_offer_by_reference_is_not_visited_before_the_citizen_agrees(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer
+) -> None:
+    receipt = await open_link(
+        wallet, await citizen.visit(), f"openid-credential-offer://?credential_offer_uri={URL}/offer"
+    )
+
+    assert issuer.seen == []
+    assert preview(receipt).host == "dishonest.test"
+
+
+async def test_the_order_of_credentials_means_nothing(citizen: Any, issuer: DishonestIssuer) -> None:
+    def turned(honest: dict[str, Any]) -> dict[str, Any]:
+        return honest | {"credentials": honest["credentials"][::-1]}
+
+    issuer.tamper["credential"] = turned
+    await citizen.receive()
+
+    contents = (await citizen.visit()).contents
+    (card,) = await load_cards(contents)
+    assert len(await load_copies(contents, card.id)) == 3
+
+
+async def test_fewer_credentials_than_keys_are_fine_and_the_other_keys_are_deleted(
+    citizen: Any, issuer: DishonestIssuer
+) -> None:
+    issuer.tamper["credential"] = lambda honest: honest | {"credentials": honest["credentials"][:1]}
+    await citizen.receive()
+
+    assert await citizen.holdings() == {"cards": 1, "copies": 1, "promises": 0, "keys": 1}
+
+
+async def test_requests_and_responses_are_encrypted_where_the_issuer_can(citizen: Any, issuer: DishonestIssuer) -> None:
+    issuer.encryption_key = PrivateKey.generate()
+
+    assert isinstance(await citizen.receive(), Received)
+    (members,) = [body for path, body in issuer.seen if path == "credential"]
+    assert members["credential_response_encryption"]["enc"] == "A256GCM"
+
+
+async def test_a_login_at_the_issuer_leads_back_to_the_card(citizen: Any, issuer: DishonestIssuer) -> None:
+    parameters = await citizen.log_in()
+    (pushed,) = [body for path, body in issuer.seen if path == "par"]
+    assert pushed["scope"] == ["pid"]
+    assert pushed["redirect_uri"] == ["https://wallet.test/callback"]
+    assert pushed["code_challenge_method"] == ["S256"]
+
+    received = await citizen.come_back(parameters)
+
+    assert isinstance(received, Received)
+    (token,) = [body for path, body in issuer.seen if path == "token"]
+    assert token["code_verifier"]
+    assert await citizen.receipts() == []
+
+
+async def test_a_login_comes_back_once(citizen: Any) -> None:
+    parameters = await citizen.log_in()
+    await citizen.come_back(parameters)
+
+    with pytest.raises(Exception, match="answers no login"):
+        await citizen.come_back(parameters)
+
+
+async def test_a_configuration_without_scope_is_asked_for_by_authorization_details(
+    citizen: Any, issuer: DishonestIssuer
+) -> None:
+    def without_scope(honest: dict[str, Any]) -> dict[str, Any]:
+        del honest["credential_configurations_supported"]["pid"]["scope"]
+        return honest
+
+    issuer.tamper["metadata"] = without_scope
+    issuer.tamper["token"] = lambda honest: (
+        honest
+        | {
+            "authorization_details": [
+                {
+                    "type": "openid_credential",
+                    "credential_configuration_id": "pid",
+                    "credential_identifiers": ["dataset-1"],
+                }
+            ]
+        }
+    )
+    issuer.tamper["credential"] = lambda honest: honest
+    parameters = await citizen.log_in()
+    (pushed,) = [body for path, body in issuer.seen if path == "par"]
+    assert "openid_credential" in pushed["authorization_details"][0]
+    with pytest.raises(KeyError):  # the issuer of these tests finds its configuration by id only
+        await citizen.come_back(parameters)
+    (members,) = [body for path, body in issuer.seen if path == "credential"]
+    assert members["credential_identifier"] == "dataset-1"
+
+
+async def test_a_key_attestation_covers_all_keys_and_the_first_key_signs(citizen: Any, issuer: DishonestIssuer) -> None:
+    def demanding(honest: dict[str, Any]) -> dict[str, Any]:
+        proof_types = honest["credential_configurations_supported"]["pid"]["proof_types_supported"]
+        proof_types["jwt"]["key_attestations_required"] = {}
+        return honest
+
+    issuer.tamper["metadata"] = demanding
+    await citizen.receive()
+
+    (members,) = [body for path, body in issuer.seen if path == "credential"]
+    (proof,) = members["proofs"]["jwt"]
+    attestation = parse_jws(parse_jws(proof).header["key_attestation"]).claims()
+    assert len(attestation["attested_keys"]) == 3
+    assert attestation["attested_keys"][0] == parse_jws(proof).header["jwk"]
+    assert attestation["nonce"] == parse_jws(proof).claims()["nonce"] == attestation["c_nonce"]
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+
+
+async def test_a_proof_by_attestation_alone_is_sent_where_the_issuer_takes_no_other(
+    citizen: Any, issuer: DishonestIssuer
+) -> None:
+    def demanding(honest: dict[str, Any]) -> dict[str, Any]:
+        pid = honest["credential_configurations_supported"]["pid"]
+        pid["proof_types_supported"] = {
+            "attestation": {"proof_signing_alg_values_supported": ["ES256"], "key_attestations_required": {}}
+        }
+        return honest
+
+    issuer.tamper["metadata"] = demanding
+
+    assert isinstance(await citizen.receive(), Received)
+
+
+async def test_two_issuances_share_no_key_and_no_attestation(citizen: Any, issuer: DishonestIssuer) -> None:
+    await citizen.receive()
+    await citizen.receive()
+    proofs = [jwt for path, body in issuer.seen if path == "credential" for jwt in body["proofs"]["jwt"]]
+
+    assert len({parse_jws(jwt).header["jwk"]["x"] for jwt in proofs}) == 6
+
+
+async def test_a_declined_offer_leaves_nothing_and_tells_the_issuer_nothing(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer
+) -> None:
+    visit = await citizen.visit()
+    receipt = await open_link(wallet, visit, link(offer()))
+    await propose(wallet, visit, receipt.id)
+    await decline(wallet, visit, receipt.id)
+
+    assert issuer.paths() == ["metadata"]
+    assert await citizen.receipts() == []
+    assert await citizen.holdings() == {"cards": 0, "copies": 0, "promises": 0, "keys": 0}
+    (item,) = await load_history(visit.contents)
+    assert item.entry.reason_of_noncompletion is Reason.DECLINED
+
+
+async def test_a_new_proposal_replaces_the_keys_of_the_old_one(citizen: Any, wallet: Wallet) -> None:
+    visit = await citizen.visit()
+    receipt = await open_link(wallet, visit, link(offer()))
+    await propose(wallet, visit, receipt.id)
+    received = await citizen.approve(visit, receipt.id)
+
+    assert isinstance(received, Received)
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+
+
+async def test_an_approval_of_one_offer_does_not_receive_another(citizen: Any, wallet: Wallet) -> None:
+    visit = await citizen.visit()
+    one, other = [await open_link(wallet, visit, link(offer())) for _ in range(2)]
+    await propose(wallet, visit, other.id)
+    ceremony = await propose(wallet, visit, one.id)
+
+    with pytest.raises(NotApproved):
+        await approve(wallet, visit, other.id, citizen.answer(ceremony))
+
+
+async def test_a_live_session_alone_receives_nothing(citizen: Any, wallet: Wallet) -> None:
+    visit = await citizen.visit()
+    receipt = await open_link(wallet, visit, link(offer()))
+    await propose(wallet, visit, receipt.id)
+
+    with pytest.raises(OutOfTurn):
+        await enter_transaction_code(wallet, visit, receipt.id, tx_code=None)
+
+
+async def test_an_issuer_that_pauses_can_be_tried_again_without_another_approval(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer
+) -> None:
+    from starlette.responses import JSONResponse
+
+    issuer.tamper["token"] = lambda _: JSONResponse({"error": "temporarily_unavailable"}, 503)
+    visit = await citizen.visit()
+    receipt = await open_link(wallet, visit, link(offer()))
+    with pytest.raises(IssuerUnavailable):
+        await citizen.approve(visit, receipt.id)
+    del issuer.tamper["token"]
+
+    assert isinstance(await enter_transaction_code(wallet, visit, receipt.id, tx_code=None), Received)
+
+
+async def test_the_catalogue_shows_issuers_that_answer(wallet: Wallet, issuer: DishonestIssuer) -> None:
+    (entry,) = await catalogue(wallet)
+    assert [card.configuration_id for card in entry.cards] == ["pid", "pid_mdoc"]
+
+    issuer.tamper["metadata"] = lambda _: {}
+    assert await catalogue(wallet) == []
+
+
+# --- promises
+
+
+async def test_a_promise_is_collected_when_it_is_due(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
+) -> None:
+    issuer.defer = 2
+    received = await citizen.receive()
+    assert received == Received(deferred_ids=received.deferred_ids)
+    visit = await citizen.visit()
+    assert await collect_due(wallet, visit) == []
+
+    clock.advance(seconds=6)
+    (waiting,) = await collect_due(wallet, visit)
+    assert (waiting.received, waiting.error) == (None, None)
+    clock.advance(seconds=6)
+    (collected,) = await collect_due(wallet, visit)
+
+    assert collected.received is not None
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+
+
+async def test_a_promise_survives_an_issuer_that_is_down(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
+) -> None:
+    from starlette.responses import Response
+
+    issuer.defer = 1
+    await citizen.receive()
+    issuer.tamper["deferred"] = lambda _: Response(status_code=502)
+    clock.advance(hours=1)
+    await citizen.sign_in()
+    (waiting,) = await collect_due(wallet, await citizen.visit())
+    assert waiting.error is not None
+
+    del issuer.tamper["deferred"]
+    (collected,) = await collect_due(wallet, await citizen.visit())
+    assert collected.received is not None
+
+
+async def test_a_promise_that_the_issuer_withdraws_ends_with_its_keys(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
+) -> None:
+    from starlette.responses import JSONResponse
+
+    issuer.defer = 1
+    await citizen.receive()
+    issuer.tamper["deferred"] = lambda _: JSONResponse({"error": "credential_request_denied"}, 400)
+    clock.advance(seconds=6)
+    visit = await citizen.visit()
+    await collect_due(wallet, visit)
+
+    assert await load_promises(visit) == []
+    assert await citizen.holdings() == {"cards": 0, "copies": 0, "promises": 0, "keys": 0}
+    assert (await load_history(visit.contents))[0].entry.transaction_result is Result.NOT_COMPLETED
+
+
+# --- renewal
+
+
+async def test_a_renewal_replaces_the_copies_and_says_what_changed(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
+) -> None:
+    issuer.refresh_token = "refresh-1"
+    received = await citizen.receive()
+    clock.advance(days=13)
+    await citizen.sign_in()
+    visit = await citizen.visit()
+    issuer.refresh_token = "refresh-2"
+
+    def married(making: Making) -> Making:
+        making.claims = {**making.claims, "family_name": "Łukasiewicz"}
+        return making
+
+    issuer.make = married
+    receipt = await start_reissue(wallet, visit, received.card_ids[0])
+    assert not preview(receipt).needs_login
+    renewed = await citizen.approve(visit, receipt.id)
+
+    assert renewed == Received(card_ids=received.card_ids, changed=("family_name",))
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+    card = await load_card(visit.contents, received.card_ids[0], now=clock())
+    assert card.content.reissuance is not None
+    assert card.content.reissuance.refresh_token == "refresh-2"
+    assert (await load_history(visit.contents))[0].entry.transaction_type is Transaction.REISSUANCE
+    tokens = [body for path, body in issuer.seen if path == "token"]
+    assert tokens[-1]["grant_type"] == ["refresh_token"]
+
+
+async def test_a_card_is_due_when_too_few_copies_are_unused(citizen: Any, wallet: Wallet) -> None:
+    from wallet.cards import mark_used
+
+    (card_id,) = (await citizen.receive()).card_ids
+    visit = await citizen.visit()
+    assert await due_cards(wallet, visit) == []
+    for copy in (await load_copies(visit.contents, card_id))[:2]:
+        async with visit.contents.store.transaction() as tx:
+            await mark_used(visit.contents, tx, copy, relying_party="x509_hash:abc")
+
+    (due,) = await due_cards(wallet, visit)
+
+    assert (due.card.id, due.unused, due.possible) == (card_id, 1, False)
+
+
+async def test_an_offer_ends_by_itself(citizen: Any, wallet: Wallet, clock: Any) -> None:
+    visit = await citizen.visit()
+    receipt = await open_link(wallet, visit, link(offer()))
+    clock.now += timedelta(minutes=31)
+
+    assert await wallet.contents.expire(now=clock()) == 1
+    assert await visit.contents.all(Kind.RECEIPT) == []
+    assert receipt.offer.grants is not None
+    assert PRE_AUTHORIZED
