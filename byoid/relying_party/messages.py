@@ -70,7 +70,7 @@ class QueryDefinition(Wish):
     same_person: Array[SamePersonRule] = ()
     transaction_data: Array[dict[str, Any]] = ()
     encrypted: bool = True
-    lifetime_seconds: Annotated[int, Field(ge=30, le=3600)] = 600
+    lifetime_seconds: Annotated[int, Field(ge=5, le=3600)] = 600
     retention_seconds: Annotated[int, Field(ge=60, le=MONTH_SECONDS)] = 3600
     delete_on_read: bool = False
 
