@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import model_validator
 from pydantic_settings import SettingsConfigDict
@@ -26,8 +27,12 @@ class WalletSettings(ServiceSettings):
     keys: Path
     # The vault's own database, or that of the wallet if not set; production gives it a role of its own.
     vault_database_url: str | None = None
-    # Wraps keys of passkeys without PRF: "pkcs11:library?token=…" in production, "file:path" in a demo.
+    # The socket of a vault that is a process of its own (`python -m wallet.vault serve`); then the wallet opens no vault.
+    vault_socket: Path | None = None
+    # Wraps keys of passkeys without PRF: "pkcs11:library?token=…" in production, "file:path" in a demo (wallet.keks).
     kek: str
+    # Verifiers known beforehand, and who may attest others (wallet.verifier_files).
+    verifiers: Path | None = None
     # Credential issuers that the wallet offers by itself, by identifier.
     issuers: tuple[str, ...] = ()
 
@@ -36,6 +41,11 @@ class WalletSettings(ServiceSettings):
     # For conformance tools only: signs in this demo person and agrees to everything, with real assertions of a software
     # authenticator. Impossible in production.
     unattended_person: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The host of `public_url`, the passkeys' relying party id."""
+        return urlsplit(self.public_url).hostname or ""
 
     @model_validator(mode="after")
     def _nobody_consents_by_itself_in_production(self) -> Self:

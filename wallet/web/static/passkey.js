@@ -8,11 +8,12 @@
 
 const INFO = "byoid wallet page ";
 
-/** The browser or the citizen ended the ceremony, or the server refused it. `code` is for the page's texts. */
+/** The browser or the citizen ended the ceremony, or the server refused it. `code`, or better `message_id`, has a text. */
 export class PasskeyError extends Error {
-  constructor(code, cause) {
+  constructor(code, cause, message_id) {
     super(code, { cause });
     this.code = code;
+    this.message_id = message_id;
   }
 }
 
@@ -76,7 +77,7 @@ export async function post(url, body) {
     body: JSON.stringify(body),
   });
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new PasskeyError(found.error ?? "server_error");
+  if (!answer.ok) throw new PasskeyError(found.error ?? "server_error", undefined, found.message);
   return found;
 }
 

@@ -1,0 +1,207 @@
+"""The wallet's composition root: settings in, application out. The only place where concrete things are chosen."""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from byoid.oauth.jwt import Trust
+from byoid.service import errors, health, jobs
+from byoid.service import logging as service_logging
+from byoid.service.database import Database
+from byoid.service.http import http_client
+from byoid.service.limits import BodyLimit
+from byoid.service.metrics import CountRequests, Metrics
+from byoid.service.pages import ASSETS, Pages, SecurityHeaders
+from byoid.service.seal import Sealer
+from byoid.service.trust_files import load_signer, load_trust
+from byoid.trust.x509 import ChainCache
+from wallet.background import JOBS
+from wallet.contents import ContentStore
+from wallet.context import Wallet
+from wallet.issuer_client import IssuerClient
+from wallet.keks import open_kek
+from wallet.passkeys import WebAuthnParty
+from wallet.provider import WalletProvider
+from wallet.settings import WalletSettings
+from wallet.store import VaultStore
+from wallet.tables import VaultTable, WalletTable
+from wallet.unattended import unattended_routes
+from wallet.vault.context import Vault
+from wallet.vault.contract import LocalDoor, NotSignedIn, VaultDoor
+from wallet.vault.remote import RemoteDoor
+from wallet.verifier_client import VerifierClient
+from wallet.verifier_files import load_verifiers
+from wallet.web import account_pages, api_errors, card_pages, device_pages, history_pages, request_pages
+from wallet.web.passkey_routes import COOKIE, passkey_routes
+from wallet.web.receiving_routes import receiving_routes, status_routes
+from wallet.web.site import Site
+
+P = ParamSpec("P")
+T = TypeVar("T")
+WEB: Final = Path(__file__).parent / "web"
+HOURLY: Final = timedelta(hours=1)
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What tests put in another's place: the time, applications of this process by address, trusted certificates."""
+
+    clock: Callable[[], datetime] = utc_now
+    mounts: Mapping[str, Any] | None = None
+    ssl_context: ssl.SSLContext | None = None
+
+
+def from_environment() -> FastAPI:
+    """Make the application as the environment says: `uvicorn --factory wallet.app:from_environment`."""
+    settings = WalletSettings.load()
+    service_logging.configure(level=settings.log_level)
+    return create_app(settings)
+
+
+def create_app(settings: WalletSettings, surroundings: Surroundings | None = None) -> FastAPI:
+    """Make the application: pages, and the JSON API that does the same."""
+    around, door = surroundings or Surroundings(), _DoorOnceOpen()
+    app = FastAPI(title="byoid wallet", version="1", lifespan=_lifespan(settings, around, door))
+    app.state.site = site = Site(settings, door, _pages(settings))
+    _add_routes(app, site)
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    errors.install(app, page=site.plain_problem)
+    api_errors.install(app)
+    app.state.metrics = metrics = Metrics()
+    app.add_middleware(CountRequests, metrics=metrics)
+    app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https"))
+    return app
+
+
+def _add_routes(app: FastAPI, site: Site) -> None:
+    if site.settings.unattended_person is not None:  # before the pages, whose addresses it takes
+        app.include_router(unattended_routes(site), include_in_schema=False)
+    for pages in (account_pages, card_pages, request_pages, history_pages, device_pages):
+        app.include_router(pages.router, include_in_schema=False)
+    app.include_router(passkey_routes(site.door, origin=site.origin))
+    app.include_router(receiving_routes(origin=site.origin))
+    app.include_router(status_routes())
+    app.include_router(health.router(lambda: site.wallet.contents.database))
+    app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
+    app.mount("/static", StaticFiles(directory=WEB / "static"))
+
+
+def _pages(settings: WalletSettings) -> Pages:
+    secret = Sealer.from_settings(settings).keyed_hash("pages", purpose="csrf")
+    names = {"wallet_name": settings.wallet_name, "origin": settings.public_url}
+    return Pages(WEB, cookie=COOKIE, secret=secret, globals_=names)
+
+
+def _lifespan(
+    settings: WalletSettings, around: Surroundings, door: "_DoorOnceOpen"
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            database = await open_database(stack, settings.database_url)
+            door.door = await open_vault(stack, settings, database, clock=around.clock)
+            app.state.wallet = app.state.site.wallet = make_wallet(stack, settings, database, door.door, around)
+            if settings.profile == "demo":
+                await database.create_all(WalletTable.metadata)
+            yield
+
+    return lifespan
+
+
+async def open_database(stack: AsyncExitStack, url: str) -> Database:
+    """Open a database until the stack ends."""
+    database = await Database.open(url)
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def open_vault(
+    stack: AsyncExitStack, settings: WalletSettings, database: Database, *, clock: Callable[[], datetime]
+) -> VaultDoor:
+    """Open the way into the vault: its process's socket, or the vault in this process."""
+    if settings.vault_socket is not None:
+        remote = RemoteDoor.at(settings.vault_socket)
+        stack.push_async_callback(remote.close)
+        return remote
+    own = settings.vault_database_url
+    vault_database = database if own is None else await open_database(stack, own)
+    if settings.profile == "demo":
+        await vault_database.create_all(VaultTable.metadata)
+    return LocalDoor(make_vault(settings, vault_database, clock=clock))
+
+
+def make_vault(settings: WalletSettings, database: Database, *, clock: Callable[[], datetime]) -> Vault:
+    """Make the vault that runs in this process."""
+    party = WebAuthnParty(id=settings.host, name=settings.wallet_name, origins=(settings.public_url,))
+    return Vault(VaultStore(database), party, open_kek(settings.kek), clock)
+
+
+def make_wallet(
+    stack: AsyncExitStack, settings: WalletSettings, database: Database, door: VaultDoor, around: Surroundings
+) -> Wallet:
+    """Make the context of every operation; what it opens is closed with the stack."""
+    trust = Trust(load_trust(settings.trust), ChainCache())
+    client = http_client(settings, mounts=around.mounts, ssl_context=around.ssl_context)
+    stack.push_async_callback(client.aclose)
+    verifiers = load_verifiers(trust.anchors, settings.verifiers)
+    return Wallet(
+        settings=settings,
+        contents=ContentStore(database),
+        door=door,
+        issuers=IssuerClient(client, trust=trust, clock=around.clock),
+        verifiers=VerifierClient(client, trust=verifiers, allow_loopback_http=settings.allow_loopback_http),
+        provider=make_provider(settings, database, clock=around.clock),
+        trust=trust,
+        clock=around.clock,
+    )
+
+
+def make_provider(settings: WalletSettings, database: Database, *, clock: Callable[[], datetime]) -> WalletProvider:
+    """Make the wallet provider."""
+    attestations, lists = (
+        load_signer(settings.keys / f"{name}.key", settings.keys / f"{name}.pem")
+        for name in ("wallet-provider", "wallet-status")
+    )
+    return WalletProvider(settings, attestations, lists, database, clock)
+
+
+async def run_jobs(settings: WalletSettings) -> None:
+    """Run the jobs until cancelled. They only forget: without the citizen nobody can read anything."""
+    async with AsyncExitStack() as stack:
+        database = await open_database(stack, settings.database_url)
+        contents, provider = ContentStore(database), make_provider(settings, database, clock=utc_now)
+        found = [
+            jobs.every(HOURLY, lambda: contents.expire(now=utc_now()), name="forget what is over"),
+            jobs.every(HOURLY, provider.expire, name="forget attestations"),
+        ]
+        if settings.vault_socket is None:
+            own = settings.vault_database_url
+            vault = VaultStore(database if own is None else await open_database(stack, own))
+            found.append(jobs.every(HOURLY, lambda: vault.expire(now=utc_now()), name="forget ceremonies"))
+        await jobs.JobRunner(database, JOBS, clock=utc_now).run_forever(found)
+
+
+class _DoorOnceOpen:
+    """The way into the vault, which the routes know before the vault is opened."""
+
+    door: VaultDoor | None = None
+
+    async def run(
+        self, operation: Callable[Concatenate[Vault, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run one of the vault's operations."""
+        if self.door is None:
+            raise NotSignedIn("the vault is not open yet")
+        return await self.door.run(operation, *args, **kwargs)

@@ -1,0 +1,129 @@
+"""Unattended mode, for conformance tools: the wallet signs a demo person in and agrees to everything by itself.
+
+The person has a software authenticator whose assertions are real: the vault checks them like any other and gives no
+bypass. The keys of the authenticator live in this process's memory, so run one worker. `WalletSettings` refuses the
+mode in the production profile.
+
+The addresses are those of the pages: GET `/credential-offer`, `/authorize` and `/callback` end at the same final pages
+(`issuance-complete`, `presentation-complete`, `wallet-error`). An offer with a transaction code shows its form, as
+`POST /offers/{id}/unattended`; `/credential-offer?…&tx_code=…` answers it at once.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from byoid.oauth.form import parse_form
+from wallet import consent, offers, presenting, receiving
+from wallet.asked import Choice
+from wallet.authenticator import SoftwareAuthenticator
+from wallet.context import Visit
+from wallet.receipts import Receipt, Stage, load_receipt
+from wallet.vault import ceremonies
+from wallet.vault.contract import Ceremony, NotSignedIn, PagePost
+from wallet.web.card_pages import after
+from wallet.web.history_views import done_view
+from wallet.web.passkey_routes import COOKIE
+from wallet.web.site import PageRoute, Site, SiteContext, see_other
+
+_LABEL: Final = "Unattended"
+_CODE: Final = "tx_code"
+
+
+@dataclass
+class DemoPerson:
+    """Somebody who agrees to everything, with a passkey of their own."""
+
+    name: str
+    site: Site
+    authenticator: SoftwareAuthenticator = field(init=False)
+    cookie: str = ""
+
+    def __post_init__(self) -> None:
+        self.authenticator = SoftwareAuthenticator(self.site.origin)
+
+    async def visit(self) -> Visit:
+        """Return a visit: of the session that there is, else of a new one; the first time, of a new wallet."""
+        try:
+            return await self.site.wallet.visit(self.cookie)
+        except NotSignedIn:
+            self.cookie = await self._sign_in()
+        return await self.site.wallet.visit(self.cookie)
+
+    def assertion(self, ceremony: Ceremony) -> PagePost:
+        """Answer a ceremony as a browser with an authenticator does."""
+        return PagePost(**self.authenticator.get(ceremony.model_dump()))
+
+    async def _sign_in(self) -> str:
+        door = self.site.door
+        if self.authenticator.passkeys:
+            post = self.assertion(await door.run(ceremonies.begin_sign_in))
+            return (await door.run(ceremonies.sign_in, post, label=_LABEL)).cookie
+        ceremony = await door.run(ceremonies.begin_registration, account_name=self.name)
+        created = PagePost(**self.authenticator.create(ceremony.model_dump()))
+        return (await door.run(ceremonies.register, created, name=_LABEL, label=_LABEL)).cookie
+
+
+def unattended_routes(site: Site) -> APIRouter:
+    """Return the routes that take the place of the pages'."""
+    person = DemoPerson(site.settings.unattended_person or "", site)
+    router = APIRouter(route_class=PageRoute)
+
+    @router.get("/credential-offer")
+    async def credential_offer(request: Request) -> Response:
+        parameters = parse_form(request.url.query)
+        code = str(parameters.pop(_CODE, "")) or None
+        query = request.url.query.partition(f"&{_CODE}=")[0]
+        visit = await person.visit()
+        receipt = await offers.open_link(site.wallet, visit, f"openid-credential-offer://?{query}")
+        if receipt.content.stage is Stage.ASKED:
+            receipt = await offers.fetch_offer(site.wallet, visit, receipt.id)
+        if offers.preview(receipt).tx_code is not None and code is None:
+            return _signed_in(see_other(f"/offers/{receipt.id}"), person)
+        return _signed_in(await _receive(person, visit, receipt, code), person)
+
+    @router.post("/offers/{receipt_id}/unattended")
+    async def offer(receipt_id: str, request: Request, site: SiteContext) -> Response:
+        form, visit = await site.form(request), await person.visit()
+        receipt = await load_receipt(site.wallet, visit, receipt_id)
+        return await _receive(person, visit, receipt, form.get(_CODE))
+
+    @router.get("/callback")
+    async def callback(request: Request) -> Response:
+        outcome = await receiving.complete_authorization(
+            site.wallet, await person.visit(), parse_form(request.url.query)
+        )
+        return _signed_in(after(outcome), person)
+
+    @router.get("/authorize")
+    async def authorize(request: Request) -> Response:
+        visit = await person.visit()
+        asked = await consent.propose(site.wallet, visit, f"{site.origin}/authorize?{request.url.query}")
+        if not asked.satisfiable:
+            return _signed_in(see_other(f"/requests/{asked.id}"), person)
+        choice = Choice(cards=asked.suggested, accepted_cautions=asked.cautions)
+        ceremony = await consent.choose(site.wallet, visit, asked.id, choice)
+        presented = await presenting.approve(site.wallet, visit, asked.id, person.assertion(ceremony))
+        done, back = done_view(presented.item, site.catalogue(request)), presented.redirect_uri
+        page = site.render(request, "request_done.html", visit=visit, done=done, back=back)
+        if back is not None:
+            page.headers["Refresh"] = f"1; url={back}"  # 8.2: the browser goes to the verifier's page
+        return _signed_in(page, person)
+
+    return router
+
+
+async def _receive(person: DemoPerson, visit: Visit, receipt: Receipt, code: str | None) -> Response:
+    wallet = person.site.wallet
+    ceremony = await receiving.propose(wallet, visit, receipt.id)
+    outcome = await receiving.approve(wallet, visit, receipt.id, person.assertion(ceremony), tx_code=code)
+    return after(outcome)
+
+
+def _signed_in(response: Response, person: DemoPerson) -> Response:
+    """Let the browser see the pages of this person."""
+    response.set_cookie(COOKIE, person.cookie, path="/", secure=True, httponly=True, samesite="lax")
+    return response

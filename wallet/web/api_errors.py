@@ -1,0 +1,44 @@
+"""Errors of the JSON API: the code that programs know, and the id of the text that a citizen should see.
+
+`{"error", "error_description", "message"}`; `message` is one of `wallet.messages.MESSAGE_IDS`, whose texts the pages
+have, and an app of one's own writes. The description names a rule, never a value.
+"""
+
+import logging
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from byoid.errors import ByoidError, MalformedInput, OAuthError, PeerError, ResponseRejected, VerificationError
+from byoid.service.errors import NO_STORE
+from wallet.contents import ItemChanged, ItemNotFound
+from wallet.messages import message_id
+from wallet.receipts import OutOfTurn
+
+_logger = logging.getLogger(__name__)
+_STATUS: Final[tuple[tuple[type[ByoidError], int], ...]] = (
+    (ItemNotFound, 404), (ItemChanged, 409), (OutOfTurn, 409), (PeerError, 502),
+)  # fmt: skip
+_BAD_REQUEST: Final = 400
+_INSTALLED: Final = (OAuthError, MalformedInput, VerificationError, ResponseRejected, PeerError, ByoidError)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ours so; after `byoid.service.errors.install`, whose handlers these replace."""
+    for error in _INSTALLED:
+        app.add_exception_handler(error, render)
+
+
+def render(_: Request, error: Exception) -> Response:
+    """Answer with an error."""
+    message = message_id(error)
+    _logger.info("refused (%s): %s: %s", message, type(error).__name__, error)
+    if isinstance(error, OAuthError):
+        body = {"error": error.code, "error_description": error.description, "message": message}
+        return JSONResponse(body, error.status, {**error.headers, **NO_STORE})
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), _BAD_REQUEST)
+    code = "server_error" if isinstance(error, PeerError) else "invalid_request"
+    description = "Another service did not answer as expected." if isinstance(error, PeerError) else "It was refused."
+    return JSONResponse({"error": code, "error_description": description, "message": message}, status, NO_STORE)

@@ -1,0 +1,42 @@
+"""What makes the wallet an app on a phone: manifest, service worker, and the page that is shown without a connection.
+
+Cards are kept on the device only where the citizen turned that on, in this browser; closing the wallet deletes them.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from wallet.web.site import PageRoute, SiteContext
+
+router: Final = APIRouter(route_class=PageRoute)
+_STATIC: Final = Path(__file__).parent / "static"
+
+
+@router.get("/manifest.webmanifest")
+async def manifest(site: SiteContext) -> Response:
+    """Say how the wallet is installed (W3C Web Application Manifest)."""
+    icons = [
+        {"src": f"/static/icon-{size}.png", "sizes": f"{size}x{size}", "type": "image/png", "purpose": purpose}
+        for size, purpose in ((192, "any"), (512, "any"), (512, "maskable"))
+    ]
+    body = {
+        "name": site.settings.wallet_name, "short_name": site.settings.wallet_name, "id": "/", "start_url": "/",
+        "scope": "/", "display": "standalone", "background_color": "#f6f7f9", "theme_color": "#0b3d73", "icons": icons,
+    }  # fmt: skip
+    return JSONResponse(body, media_type="application/manifest+json")
+
+
+@router.get("/sw.js")
+async def service_worker() -> Response:
+    """Give out the service worker, from the root so that it serves every page."""
+    return FileResponse(_STATIC / "sw.js", media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/offline")
+async def offline(request: Request, site: SiteContext) -> Response:
+    """Say that there is no connection; the service worker shows it."""
+    return site.render(request, "offline.html")

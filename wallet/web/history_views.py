@@ -1,0 +1,174 @@
+"""What the history shows: each entry in plain words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from byoid.service.i18n import Catalogue
+from wallet.history import ClaimNames, Entry, HistoryItem, Reason, Result, Transaction
+from wallet.requests import Caution
+from wallet.web.claim_lines import readable
+from wallet.web.request_views import CAUTIONS, in_own_language
+
+WHAT: Final = {
+    Transaction.PRESENTATION: "You shared data",
+    Transaction.ISSUANCE: "You received a card",
+    Transaction.REISSUANCE: "You got a card again",
+    Transaction.DELETION: "You deleted a card",
+    Transaction.DATA_DELETION_REQUEST: "You asked to delete your data",
+    Transaction.DPA_REPORT: "You reported a service",
+    Transaction.OTHER: "Something else",
+}
+NOT: Final = {
+    Transaction.PRESENTATION: "You did not share data",
+    Transaction.ISSUANCE: "You did not receive a card",
+    Transaction.REISSUANCE: "You did not get the card again",
+}
+REASONS: Final = {
+    Reason.SENDING: "It was sent; it is not known whether it arrived.",
+    Reason.NO_ANSWER: "It was sent, but the service did not answer. It may have arrived.",
+    Reason.REFUSED_BY_SERVICE: "The service did not accept it.",
+    Reason.DECLINED: "You said no.",
+    Reason.NOTHING_FITS: "You had no card for it.",
+    Reason.BAD_REQUEST: "Your wallet refused the request, because it broke the rules.",
+    Reason.FAILED: "The authority did not deliver, or something was wrong with the card.",
+}
+DONE: Final = ("Done", "%(name)s has received what you shared.")
+UNCLEAR: Final = "It was sent"
+REFUSED: Final = "The service did not accept it"
+DECLINED: Final = ("Nothing was shared", "You said no. The service is not told why.")
+_SENT: Final = frozenset({Reason.SENDING, Reason.NO_ANSWER, Reason.REFUSED_BY_SERVICE})
+_SIGNS: Final = {Transaction.PRESENTATION: "↑", Transaction.DELETION: "×", Transaction.DPA_REPORT: "!"}
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """An entry in the list."""
+
+    id: str
+    what: str
+    who: str
+    at: datetime
+    sign: str
+    css: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """Claims of one credential, by name."""
+
+    type: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EntryView:
+    """An entry in full."""
+
+    line: HistoryLine
+    purpose: str
+    presented: tuple[Named, ...]
+    requested: tuple[Named, ...]
+    warnings: tuple[str, ...]
+    transactions: tuple[str, ...]
+    country: str
+    identifiers: tuple[str, ...]
+    contacts: tuple[str, ...]
+    registrar: str
+    privacy_policy: str
+    signed: bool
+    is_presentation: bool
+    shared: bool
+
+
+@dataclass(frozen=True)
+class DoneView:
+    """How a request ended."""
+
+    heading: str
+    text: str
+    delivered: bool
+    declined: bool
+    entry_id: str
+
+
+def history_line(item: HistoryItem, catalogue: Catalogue) -> HistoryLine:
+    """Return an entry for the list."""
+    entry, say = item.entry, catalogue.gettext
+    completed = entry.transaction_result is Result.COMPLETED
+    sent = completed or entry.reason_of_noncompletion in _SENT
+    words = WHAT if sent else {**WHAT, **NOT}
+    reason = entry.reason_of_noncompletion
+    return HistoryLine(
+        id=item.id,
+        what=say(words[entry.transaction_type]),
+        who=entry.party.name,
+        at=entry.time,
+        sign=_SIGNS.get(entry.transaction_type, "↓") if sent else "–",
+        css="good" if completed else "bad" if reason in {Reason.FAILED, Reason.BAD_REQUEST} else "",
+        note=say(REASONS[reason]) if reason else "",
+    )
+
+
+def entry_view(item: HistoryItem, catalogue: Catalogue) -> EntryView:
+    """Return an entry in full."""
+    entry, party = item.entry, item.entry.party
+    return EntryView(
+        line=history_line(item, catalogue),
+        purpose=in_own_language(entry.purpose, catalogue),
+        presented=_named(entry.list_of_claims_presented),
+        requested=_named(entry.list_of_claims_requested),
+        warnings=tuple(catalogue.gettext(CAUTIONS[Caution(each)][0]) for each in entry.warnings),
+        transactions=entry.transactional_data,
+        country=catalogue.country(party.country) if party.country else "",
+        identifiers=tuple(each.identifier for each in party.identifier),
+        contacts=party.contact,
+        registrar=party.registrar_url or "",
+        privacy_policy=party.privacy_policy or "",
+        signed=party.signed,
+        is_presentation=entry.transaction_type is Transaction.PRESENTATION,
+        shared=_shared(entry),
+    )
+
+
+def done_view(item: HistoryItem, catalogue: Catalogue) -> DoneView:
+    """Say how a presentation ended."""
+    entry, say = item.entry, catalogue.gettext
+    reason = entry.reason_of_noncompletion
+    if entry.transaction_result is Result.COMPLETED:
+        return DoneView(say(DONE[0]), say(DONE[1]) % {"name": entry.party.name}, True, False, item.id)
+    heading = say(REFUSED) if reason is Reason.REFUSED_BY_SERVICE else say(UNCLEAR)
+    return DoneView(heading, say(REASONS[reason or Reason.NO_ANSWER]), False, False, item.id)
+
+
+def no_view(catalogue: Catalogue) -> DoneView:
+    """Say that nothing was shared."""
+    return DoneView(catalogue.gettext(DECLINED[0]), catalogue.gettext(DECLINED[1]), False, True, "")
+
+
+def _shared(entry: Entry) -> bool:
+    sent = entry.transaction_result is Result.COMPLETED or entry.reason_of_noncompletion in _SENT
+    return entry.transaction_type is Transaction.PRESENTATION and sent
+
+
+def _named(claims: tuple[ClaimNames, ...]) -> tuple[Named, ...]:
+    """Write paths as people read them; the labels are the card's, which may be gone."""
+    return tuple(
+        Named(
+            each.credential_identifier,
+            tuple(dict.fromkeys(" · ".join(readable(str(part)) for part in _people(path)) for path in each.claims)),
+        )
+        for each in claims
+    )
+
+
+def _people(path: tuple[str | int | None, ...]) -> list[str]:
+    """Return the names in a path, without an mdoc's namespace and indices."""
+    names = [part for part in path if isinstance(part, str)]
+    return names[1:] if len(names) > 1 and "." in names[0] else names
+
+
+def every_text() -> set[str]:
+    """Return every English text in this module, for the test that none lacks a translation."""
+    return {*WHAT.values(), *NOT.values(), *REASONS.values(), *DONE, *DECLINED, UNCLEAR, REFUSED}

@@ -1,0 +1,238 @@
+"""What the page of a request shows: who asks and why, exactly what they would get, and what to be wary of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from byoid.service.i18n import Catalogue
+from wallet.asked import AskedCredential, AskedSet, CardOption, ConsentView
+from wallet.history import Text
+from wallet.matching import ShownClaim
+from wallet.requests import Asker, Caution
+from wallet.transactions import ShownTransaction
+from wallet.web.claim_lines import ClaimLines, Line, readable
+
+# By caution: the headline, and what it means. `%(host)s` is where the answer would go.
+CAUTIONS: Final = {
+    Caution.UNSIGNED: (
+        "Nobody vouches for who asks", "Anybody could have made this request. All that is known is where your answer "
+        "would go: %(host)s.",
+    ),
+    Caution.UNREGISTERED: (
+        "It is not known what they may ask for", "Who asks is known, but they have not shown a registration that says "
+        "which data they need.",
+    ),
+    Caution.REGISTRATION_REFUSED: (
+        "Their registration is not valid", "They have shown a registration that is expired, false or somebody else’s.",
+    ),
+    Caution.ASKS_MORE: (
+        "They ask for more than they have registered", "They told their authority that they need less than this. You "
+        "may decline, and report them afterwards.",
+    ),
+    Caution.BIOMETRIC: (
+        "They ask for your photo", "A photo can be used to recognise you elsewhere. Share it only if you see why it is "
+        "needed.",
+    ),
+    Caution.ANSWER_ELSEWHERE: (
+        "Your answer would go to another address", "The address %(host)s is not among those for which their identity was "
+        "confirmed.",
+    ),
+}  # fmt: skip
+_ALARMING: Final = frozenset({Caution.UNSIGNED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
+TRANSACTIONS: Final = {
+    "urn:eudi:sca:payment:1": "You agree to this payment",
+    "urn:eudi:sca:login_risk_transaction:1": "You agree to this sign-in",
+    "urn:eudi:sca:account_access:1": "You agree to this access to your accounts",
+    "urn:eudi:sca:emandate:1": "You agree to this direct debit mandate",
+}
+# Members of TS12's payloads that people name otherwise than their last part.
+MEMBERS: Final = {
+    "payee.name": "To", "payee.id": "Account or number of the recipient", "payee.website": "Website of the recipient",
+    "amount": "Amount", "currency": "Currency", "transaction_id": "Number of the transaction", "action": "What for",
+    "service": "Service", "date_time": "Time", "execution_date": "Day of payment", "description": "Description",
+    "purpose": "Purpose", "creditor_id": "Number of the creditor", "reference_number": "Reference",
+    "start_date": "From", "end_date": "Until", "recurrence.frequency": "How often",
+    "recurrence.start_date": "First time", "recurrence.end_date": "Last time", "recurrence.number": "How many times",
+    "pisp.legal_name": "Paid through", "aisp.legal_name": "Who gets access", "amount_estimated": "Amount is an estimate",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CautionView:
+    """A warning."""
+
+    code: str
+    headline: str
+    text: str
+    css: str
+
+
+@dataclass(frozen=True)
+class OptionView:
+    """A card that can be shown, and exactly what of it."""
+
+    card_id: str
+    name: str
+    issuer: str
+    lines: tuple[Line, ...]
+    unasked: tuple[Line, ...]
+    kept: bool
+    suggested: bool
+
+
+@dataclass(frozen=True)
+class QueryView:
+    """A part of the request, with the cards that answer it."""
+
+    id: str
+    options: tuple[OptionView, ...]
+    multiple: bool
+
+
+@dataclass(frozen=True)
+class AlternativeView:
+    """One way to answer a set."""
+
+    ids: str
+    queries: tuple[QueryView, ...]
+
+
+@dataclass(frozen=True)
+class SetView:
+    """A set: what must be shown, or may be; with alternatives the citizen chooses."""
+
+    name: str
+    required: bool
+    alternatives: tuple[AlternativeView, ...]
+
+
+@dataclass(frozen=True)
+class TransactionView:
+    """Something that is agreed to along with the presentation."""
+
+    heading: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """A request as the citizen sees it."""
+
+    id: str
+    name: str
+    host: str
+    country: str
+    signed: bool
+    registered: bool
+    purpose: str
+    service: str
+    intermediary: str
+    privacy_policy: str
+    info: str
+    cautions: tuple[CautionView, ...]
+    sets: tuple[SetView, ...]
+    transactions: tuple[TransactionView, ...]
+    satisfiable: bool
+    wanted: tuple[str, ...]
+
+
+def request_view(consent: ConsentView, catalogue: Catalogue) -> RequestView:
+    """Return what the page of a request shows."""
+    asker, party = consent.asker, consent.asker.party
+    queries = {each.id: _query(each, consent.suggested, catalogue) for each in consent.credentials}
+    return RequestView(
+        id=consent.id,
+        name=party.name or asker.host,
+        host=asker.host,
+        country=catalogue.country(party.country) if party.country else "",
+        signed=asker.signed,
+        registered=asker.registered,
+        purpose=in_own_language(asker.purpose, catalogue),
+        service=in_own_language(asker.service, catalogue),
+        intermediary=party.intermediary_name or "",
+        privacy_policy=_web(party.privacy_policy),
+        info=_web(asker.info_uri),
+        cautions=tuple(_caution(each, asker, catalogue) for each in consent.cautions),
+        sets=tuple(_set(place, each, queries) for place, each in enumerate(consent.sets) if each.options),
+        transactions=tuple(_transaction(each, catalogue) for each in consent.transactions),
+        satisfiable=consent.satisfiable,
+        wanted=tuple(_wanted(each) for each in consent.credentials if not each.options),
+    )
+
+
+def in_own_language(texts: Sequence[Text], catalogue: Catalogue) -> str:
+    """Return a text of the other side in the citizen's language, else in English, else the first."""
+    return nearest({each.lang: each.content for each in texts}, catalogue.language)
+
+
+def nearest(texts: Mapping[str, str], language: str) -> str:
+    """Return the text in a language, or the nearest there is."""
+    for wanted in (language, "en", ""):
+        found = next((text for lang, text in texts.items() if lang.lower().partition("-")[0] == wanted), None)
+        if found is not None:
+            return found
+    return next(iter(texts.values()), "")
+
+
+def _query(asked: AskedCredential, suggested: Mapping[str, tuple[str, ...]], catalogue: Catalogue) -> QueryView:
+    chosen = suggested.get(asked.id, ())
+    first = asked.options[0].card_id if asked.options else ""
+    options = tuple(_option(each, each.card_id in (chosen or (first,)), catalogue) for each in asked.options)
+    return QueryView(asked.id, options, asked.multiple)
+
+
+def _option(option: CardOption, suggested: bool, catalogue: Catalogue) -> OptionView:
+    lines = [(claim, _claim(option, claim, catalogue)) for claim in option.claims]
+    return OptionView(
+        card_id=option.card_id,
+        name=nearest(option.names, catalogue.language) or option.type,
+        issuer=option.issuer,
+        lines=tuple(line for claim, line in lines if claim.asked),
+        unasked=tuple(line for claim, line in lines if not claim.asked),
+        kept=any(claim.retained for claim in option.claims),
+        suggested=suggested,
+    )
+
+
+def _claim(option: CardOption, claim: ShownClaim, catalogue: Catalogue) -> Line:
+    writer = ClaimLines((), catalogue, namespaces=option.format == "mso_mdoc")
+    line = writer.line(claim.path, claim.value)
+    return Line(nearest(claim.labels, catalogue.language) or line.label, line.text, line.picture, line.children)
+
+
+def _set(place: int, asked: AskedSet, queries: Mapping[str, QueryView]) -> SetView:
+    alternatives = tuple(
+        AlternativeView(" ".join(option), tuple(queries[each] for each in option if queries[each].options))
+        for option in asked.options
+    )
+    return SetView(f"set{place}", asked.required, alternatives)
+
+
+def _wanted(asked: AskedCredential) -> str:
+    return (
+        asked.type.rpartition(":")[0].rpartition(":")[2] or asked.type if asked.type.startswith("urn:") else asked.type
+    )
+
+
+def _caution(caution: Caution, asker: Asker, catalogue: Catalogue) -> CautionView:
+    headline, text = (catalogue.gettext(each) for each in CAUTIONS[caution])
+    css = "bad" if caution in _ALARMING else "warn"
+    return CautionView(caution.value, headline, text.replace("%(host)s", asker.host), css)
+
+
+def _transaction(transaction: ShownTransaction, catalogue: Catalogue) -> TransactionView:
+    say = catalogue.gettext
+    lines = tuple(
+        Line(say(MEMBERS[line.name]) if line.name in MEMBERS else readable(line.name.replace(".", " ")), line.value)
+        for line in transaction.lines
+    )
+    return TransactionView(say(TRANSACTIONS[transaction.type]), lines)
+
+
+def _web(address: str | None) -> str:
+    return address if address and address.startswith("https://") else ""
+
+
+def every_text() -> set[str]:
+    """Return every English text in this module, for the test that none lacks a translation."""
+    return {text for each in CAUTIONS.values() for text in each} | {*TRANSACTIONS.values(), *MEMBERS.values()}

@@ -1,0 +1,173 @@
+/**
+ * What the wallet's pages do by script: passkeys, and what only a browser can do (print, install, local times).
+ *
+ * Elements say by `data-` attributes what they do; every text is the server's, in the hidden list `#texts`.
+ */
+
+import { addPasskey, create, get, isSupported, post, register, signIn } from "/static/passkey.js";
+
+const message = document.getElementById("message");
+
+/** Return the server's text for a code. */
+export function text(code) {
+  const found = [...document.querySelectorAll("#texts dt")].find((term) => term.textContent === code);
+  return found?.nextElementSibling.textContent ?? text("error-unknown");
+}
+
+/** Tell the citizen what went wrong, where a screen reader hears it too. */
+export function tell(code) {
+  message.textContent = text(code);
+  message.hidden = false;
+  message.scrollIntoView({ block: "center" });
+}
+
+function quiet() {
+  message.hidden = true;
+}
+
+/** Run something once per click: the button waits, errors are told, `act` returns where to go on. */
+async function run(button, act) {
+  if (document.body.classList.contains("busy")) return;
+  document.body.classList.add("busy");
+  button?.setAttribute("aria-busy", "true");
+  quiet();
+  try {
+    const next = await act();
+    if (next) location.assign(next);
+  } catch (error) {
+    failed(error, button);
+  } finally {
+    document.body.classList.remove("busy");
+    button?.removeAttribute("aria-busy");
+  }
+}
+
+function failed(error, button) {
+  const code = error.message_id ?? error.code ?? (navigator.onLine ? "error-unknown" : "offline");
+  const retry = button?.closest("[data-retry]")?.dataset.retry;
+  if (retry && code.startsWith("error-transaction-code")) location.assign(`${retry}?wrong=1`);
+  else if (code === "not_signed_in" || code === "error-not-signed-in") location.assign(`/welcome?next=${encodeURIComponent(location.pathname + location.search)}`);
+  else tell(code);
+}
+
+function fields(form) {
+  return Object.fromEntries([...new FormData(form)].filter(([name]) => name !== "csrf"));
+}
+
+function onSubmit(selector, act) {
+  for (const form of document.querySelectorAll(selector)) {
+    form.addEventListener("submit", (event) => {
+      if (form.method === "post") return; // without a passkey: the server does it (conformance tests)
+      event.preventDefault();
+      run(event.submitter, () => act(form));
+    });
+  }
+}
+
+function onClick(selector, act) {
+  for (const button of document.querySelectorAll(selector)) button.addEventListener("click", () => run(button, () => act(button)));
+}
+
+/** A path of our own, with `next` kept: where a new wallet goes on. */
+onSubmit("form[data-register]", async (form) => {
+  const { account_name: accountName, name } = fields(form);
+  await register({ accountName, name });
+  return form.dataset.next;
+});
+
+onClick("[data-sign-in]", async (button) => {
+  await signIn();
+  return button.dataset.next;
+});
+
+/** About the account: one approval, then the next page. */
+onClick("[data-approve][data-body]", async (button) => {
+  await post(button.dataset.url, await get(await post(button.dataset.options, JSON.parse(button.dataset.body))));
+  return button.dataset.next;
+});
+
+/** Of an offer: the transaction code goes along with the approval. */
+onSubmit("form[data-offer]", async (form) => {
+  const answer = await get(await post(`${form.dataset.offer}/proposal`, {}));
+  const { tx_code: code = null } = fields(form);
+  const outcome = await post(`${form.dataset.offer}/approve`, { post: answer, tx_code: code });
+  if (outcome.go_to) return outcome.go_to;
+  return `/offers/done?cards=${outcome.card_ids.join(",")}${outcome.deferred_ids.length ? "&promised=1" : ""}`;
+});
+
+/** Of a request: the choice first, then exactly that is approved. */
+onSubmit("form[data-request]", async (form) => {
+  const answer = await get(await post(`${form.dataset.request}/choice`, choice(form)));
+  const presented = await post(`${form.dataset.request}/approve`, answer);
+  if (presented.redirect_uri) sessionStorage.setItem("back-to-service", presented.redirect_uri);
+  return `/requests/done/${presented.history_id}`;
+});
+
+function choice(form) {
+  const cards = {};
+  for (const input of form.querySelectorAll("input[name^='card:']")) {
+    const query = input.name.slice("card:".length);
+    const taken = input.type === "hidden" || input.checked;
+    const set = input.closest("[data-set]");
+    const wanted = !set || set.querySelector(`input[name='${set.dataset.set}']:checked`)?.dataset.queries.split(" ").includes(query);
+    if (taken && wanted) cards[query] = [...(cards[query] ?? []), input.value];
+  }
+  const accepted = [...form.querySelectorAll("input[name='caution']")].filter((each) => each.type === "hidden" || each.checked);
+  return { cards, accepted_cautions: accepted.map((each) => each.value) };
+}
+
+onClick("[data-recovery-code]", async () => {
+  const ceremony = await post("/account/approvals/options", { action: "new-recovery-code" });
+  const { recovery_code: code } = await post("/account/approvals", await get(ceremony));
+  showCode(code);
+});
+
+function showCode(code) {
+  document.getElementById("recovery-code").textContent = code;
+  document.getElementById("before-code").hidden = true;
+  const after = document.getElementById("after-code");
+  after.hidden = false;
+  after.querySelector("h2").focus();
+}
+
+onClick("[data-print]", async () => window.print());
+
+onSubmit("form[data-add-passkey]", async (form) => {
+  const { account_name: accountName, name } = fields(form);
+  await addPasskey({ accountName, name });
+  return form.dataset.next;
+});
+
+/** The end of a recovery: a new passkey for this device. The next code is made on the page that follows. */
+onClick("[data-finish]", async (button) => {
+  const form = button.closest("form");
+  if (!form.reportValidity()) return null;
+  const { code, name } = fields(form);
+  const ceremony = await post("/recovery/passkey/options", { code, account_name: name });
+  await post("/recovery/passkey", { ...(await create(ceremony)), code, name });
+  return form.dataset.next;
+});
+
+/** The service that asked may want its visitor back: one tap, never by itself. */
+const back = document.querySelector("[data-back-to-service]");
+const address = sessionStorage.getItem("back-to-service");
+if (back && address) {
+  sessionStorage.removeItem("back-to-service");
+  back.href = address;
+  back.hidden = false;
+}
+
+for (const time of document.querySelectorAll("time[data-moment]")) {
+  const style = { dateStyle: "medium", timeStyle: "short" };
+  time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, style).format(new Date(time.dateTime));
+}
+
+const unsupported = document.getElementById("unsupported");
+if (unsupported && !isSupported()) unsupported.hidden = false;
+
+/** A sticky bar must not hide what has the keyboard's focus. */
+document.addEventListener("focusin", (event) => {
+  if (!event.target.closest(".decide, .tabs")) event.target.scrollIntoView({ block: "nearest" });
+});
+
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js");

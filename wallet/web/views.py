@@ -1,0 +1,308 @@
+"""What templates get: plain values in the citizen's language, never a table and nothing that must not be shown."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from byoid.service.i18n import Catalogue
+from wallet.cards import Card, CardContent, Copy, open_copy, reissue_due, unused_copies
+from wallet.deferred import Collected, Promise
+from wallet.offers import CatalogueEntry, OfferedCard, Preview
+from wallet.reissue import Due
+from wallet.web.account_views import Confirm
+from wallet.web.claim_lines import ClaimLines, Line, claims_of, in_language
+
+EXPIRES_SOON: Final = timedelta(days=14)
+_COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}\Z")
+_HUES: Final = 5
+_READABLE: Final = 4.5  # WCAG 2.2 1.4.3
+_HOLDER: Final = ("given_name", "family_name", "family_name_birth")
+
+
+class CardState(StrEnum):
+    """How it stands with a card."""
+
+    VALID = "valid"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+# By state: the word on the card, the colour of it, and what it means. English; a text is translated when shown.
+STATES: Final = {
+    CardState.VALID: ("", "", ""),
+    CardState.EXPIRING: ("expires soon", "warn", "Get a fresh one before the day on which it expires."),
+    CardState.EXPIRED: (
+        "expired", "bad", "It can no longer be shown. Get a fresh one from the authority; you may then delete this one.",
+    ),
+    CardState.SUSPENDED: (
+        "suspended", "warn", "Its issuer has put it on hold. It may become valid again. Ask the issuer why.",
+    ),
+    CardState.REVOKED: (
+        "revoked", "bad", "Its issuer has withdrawn it for good. Services will refuse it. Ask the issuer why; you may "
+        "delete this card.",
+    ),
+}  # fmt: skip
+USES: Final = {
+    "once_only": "Each service gets a copy of its own, used once, so that services can’t compare notes",
+    "limited_time": "Again and again, until it expires",
+    "rotating-batch": "Again and again, with changing copies, so that services can hardly compare notes",
+    "per-relying-party": "Each service always gets the same copy, and no two services the same",
+}
+
+
+NOTICES: Final = {
+    "came": "A card that you were waiting for has arrived.",
+    "failed": "A card that you were waiting for could not be fetched. The history says why.",
+    "awaited": "An authority is still making a card for you. It appears here when it is ready.",
+    "renew": "%(card)s: time to get a fresh one.",
+    "look": "Have a look",
+}
+DELETION: Final = (
+    "Delete this card?",
+    "“%(card)s” is removed from your wallet for good, with all its copies. You can get it again from its issuer.",
+    "The issuer is not told, and the history stays.",
+    "Keep it",
+    "Delete it",
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a card is painted. The issuer's colours are used where text on them can be read."""
+
+    css: str
+    colour: str = ""
+    light_text: bool = True
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a card in words."""
+
+    css: str
+    label: str
+    tag: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class CardFace:
+    """A card as it looks in a list."""
+
+    id: str
+    name: str
+    issuer: str
+    look: Look
+    state: State
+    holder: str = ""
+    logo: str = ""
+    logo_alt: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that needs attention, perhaps with a link to where it is done."""
+
+    css: str
+    text: str
+    href: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class CatalogueCard:
+    """A card that an authority of the catalogue has."""
+
+    id: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class CatalogueView:
+    """An authority of the catalogue."""
+
+    credential_issuer: str
+    name: str
+    host: str
+    signed: bool
+    cards: tuple[CatalogueCard, ...]
+
+
+@dataclass(frozen=True)
+class About:
+    """What there is to say about a card besides what is on it."""
+
+    signer: str
+    description: str
+    received_at: datetime
+    expires_at: datetime | None
+    uses: str
+    shown: int
+    type: str
+    format: str
+    credential_issuer: str
+    unused: int
+    copies: int
+    due: bool
+
+
+def dashboard_notices(
+    collected: Sequence[Collected],
+    promises: Sequence[Promise],
+    due: Sequence[Due],
+    faces: Sequence[CardFace],
+    catalogue: Catalogue,
+) -> list[Notice]:
+    """Return what needs the citizen's attention: cards that came or failed, are awaited, or should be renewed."""
+    say, names = catalogue.gettext, {face.id: face.name for face in faces}
+    found = [Notice("good", say(NOTICES["came"])) for each in collected if each.received]
+    found += [Notice("warn", say(NOTICES["failed"])) for each in collected if each.error and not each.received]
+    if promises:
+        found.append(Notice("", say(NOTICES["awaited"])))
+    for each in due:
+        text = say(NOTICES["renew"]) % {"card": names.get(each.card.id, "")}
+        found.append(Notice("warn", text, f"/cards/{each.card.id}", say(NOTICES["look"])))
+    return found
+
+
+def catalogue_view(entry: CatalogueEntry, catalogue: Catalogue) -> CatalogueView:
+    """Return an authority of the catalogue."""
+    cards = []
+    for card in entry.cards:
+        display = in_language(card.display, catalogue.language)
+        cards.append(
+            CatalogueCard(
+                card.configuration_id, card_name(card, catalogue), (display.description or "") if display else ""
+            )
+        )
+    host = urlsplit(entry.credential_issuer).netloc
+    return CatalogueView(entry.credential_issuer, issuer_name(entry, catalogue), host, entry.signed, tuple(cards))
+
+
+def confirm_card_deletion(card_id: str, name: str, catalogue: Catalogue) -> Confirm:
+    """Ask before a card is deleted."""
+    heading, what, issuer, no, yes = (catalogue.gettext(text) for text in DELETION)
+    return Confirm(
+        heading, (what % {"card": name}, issuer), yes, no, back=f"/cards/{card_id}", action=f"/cards/{card_id}/deletion"
+    )
+
+
+def card_state(card: CardContent, *, now: datetime, status: CardState = CardState.VALID) -> CardState:
+    """Return the state of a card: what its issuer says, else what its dates say."""
+    if status is not CardState.VALID:
+        return status
+    if card.expires_at is None or card.expires_at - now > EXPIRES_SOON:
+        return CardState.VALID
+    return CardState.EXPIRED if card.expires_at <= now else CardState.EXPIRING
+
+
+def state_view(state: CardState, catalogue: Catalogue) -> State:
+    """Explain a state."""
+    label, tag, explanation = STATES[state]
+    say = catalogue.gettext
+    return State(state.value, say(label) if label else "", tag, say(explanation) if explanation else "")
+
+
+def card_face(
+    card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, now: datetime, status: CardState = CardState.VALID
+) -> CardFace:
+    """Return a card's face."""
+    content = card.content
+    display = in_language(content.display, catalogue.language)
+    logo = getattr(display, "logo", None)
+    uri = str(logo.uri) if logo and str(logo.uri).startswith("data:image/") else ""
+    return CardFace(
+        id=card.id,
+        name=card_name(content, catalogue),
+        issuer=issuer_name(content, catalogue),
+        look=look(display, seed=content.type),
+        state=state_view(card_state(content, now=now, status=status), catalogue),
+        holder=_holder(card, copies),
+        logo=uri,
+        logo_alt=(logo.alt_text or "") if logo else "",
+    )
+
+
+def card_name(content: CardContent | OfferedCard, catalogue: Catalogue) -> str:
+    """Return what the issuer calls this kind of card."""
+    display = in_language(content.display, catalogue.language)
+    return display.name if display else content.type
+
+
+def issuer_name(content: CardContent | Preview | CatalogueEntry, catalogue: Catalogue) -> str:
+    """Return what the issuer calls itself, else its host."""
+    display = in_language(content.issuer_display, catalogue.language)
+    named = display.name if display else None
+    return named or urlsplit(content.credential_issuer or "").netloc
+
+
+def card_lines(card: CardContent, copy: Copy, catalogue: Catalogue) -> tuple[Line, ...]:
+    """Return what is on a card."""
+    held = open_copy(Card(card, copy.kept), copy)
+    return claim_lines(card, catalogue).all(claims_of(held))
+
+
+def claim_lines(card: CardContent, catalogue: Catalogue) -> ClaimLines:
+    """Return what writes the claims of a card."""
+    return ClaimLines(card.claims, catalogue, namespaces=card.format == "mso_mdoc")
+
+
+def about(card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, now: datetime) -> About:
+    """Return what there is to say about a card."""
+    content = card.content
+    display = in_language(content.display, catalogue.language)
+    return About(
+        signer=content.signer,
+        description=(display.description or "") if display else "",
+        received_at=content.received_at,
+        expires_at=content.expires_at,
+        uses=catalogue.gettext(USES[content.reuse.method.value]),
+        shown=sum(copy.content.used for copy in copies),
+        type=content.type,
+        format=content.format,
+        credential_issuer=content.credential_issuer,
+        unused=unused_copies(copies, now=now),
+        copies=len(copies),
+        due=reissue_due(card, copies, now=now),
+    )
+
+
+def look(display: Any, *, seed: str) -> Look:
+    """Return how a card is painted: in the issuer's colour, with the text that can be read on it, else in one of ours."""
+    colour = (display.background_color or "") if display else ""
+    if not _COLOUR.match(colour):
+        return Look(f"hue-{sum(seed.encode()) % _HUES}")
+    light = 1.05 / (_luminance(colour) + 0.05) >= _READABLE
+    return Look("painted" if light else "painted dark-text", colour, light)
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _holder(card: Card, copies: Sequence[Copy]) -> str:
+    if not copies:
+        return ""
+    claims = claims_of(open_copy(card, copies[0]))
+    flat = {
+        **claims,
+        **{name: value for group in claims.values() if isinstance(group, dict) for name, value in group.items()},
+    }
+    names = [flat[name] for name in _HOLDER[:2] if isinstance(flat.get(name), str)]
+    return " ".join(names)
+
+
+def every_text() -> set[str]:
+    """Return every English text in this module, for the test that none lacks a translation."""
+    states = {text for label, _, explanation in STATES.values() for text in (label, explanation) if text}
+    return states | {*USES.values(), *NOTICES.values(), *DELETION}
