@@ -7,19 +7,28 @@ nobody but the citizen can delete one.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from byoid.errors import MalformedInput
 from byoid.service.connection import Connection
 from wallet.cards import SealedValue
 from wallet.content_tables import Kind
 from wallet.contents import Contents, ItemChanged, Kept
 
 MAX_SEARCH: Final = 100
+_COUNTRY: Final = 2
+# Members of TS10 that an entry has under the same name.
+_OWN_MEMBERS: Final = frozenset(
+    {
+        "transactionType", "time", "transactionResult", "reasonOfNoncompletion", "listOfClaimsRequested",
+        "listOfClaimsPresented", "purpose", "transactionalData", "credentialNumberRequested", "credentialNumberIssued",
+    }
+)  # fmt: skip
 
 
 class Transaction(StrEnum):
@@ -206,6 +215,44 @@ def to_ts10(entry: Entry) -> dict[str, Any]:
     for ours in ("cards", "warnings", "error", "about"):
         value.pop(ours, None)
     return value | _party_members(value.pop("party"))
+
+
+def from_ts10(value: Mapping[str, Any]) -> Entry:
+    """Read an element of a `TransactionLog`, of this or another wallet; what we don't know is left out.
+
+    Raises:
+        MalformedInput: it does not say when, what and with whom.
+    """
+    found = {name: each for name, each in value.items() if name in _OWN_MEMBERS}
+    if found.get("transactionType") not in set(Transaction):
+        found["transactionType"] = Transaction.OTHER
+    if found.get("reasonOfNoncompletion") not in set(Reason):
+        found.pop("reasonOfNoncompletion", None)
+    try:
+        entry = Entry.model_validate({**found, "party": _party_of(value)})
+    except (ValidationError, TypeError, KeyError) as error:
+        raise MalformedInput(f"expected an entry of a transaction log: {type(error).__name__}") from None
+    return entry if entry.time.tzinfo else entry.model_copy(update={"time": entry.time.replace(tzinfo=UTC)})
+
+
+def _party_of(value: Mapping[str, Any]) -> dict[str, Any]:
+    contact = [each for each in value.get("interactingPartyContact") or () if isinstance(each, str)]
+    identifiers = value.get("interactingPartyIdentifier") or ()
+    policy = value.get("privacyPolicy") or {}
+    identifier = next((each["identifier"] for each in identifiers), None)
+    return {
+        "key": f"organisation:{identifier}" if identifier else f"name:{value['interactingPartyName']}",
+        "name": value["interactingPartyName"],
+        "identifier": [{"type": each["type"], "identifier": each["identifier"]} for each in identifiers],
+        "contact": [each for each in contact if ":" in each],
+        "country": next((each for each in contact if len(each) == _COUNTRY), None),
+        "registrarUrl": value.get("registrarURL"),
+        "privacyPolicy": policy.get("policyURI"),
+        "dpaName": value.get("dpaName"),
+        "dpaCountry": value.get("dpaCountry"),
+        "dpaContact": value.get("dpaContact") or (),
+        "intermediaryName": value.get("intermediaryName"),
+    }
 
 
 def _party_members(party: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class HeldCard:
         return self.sample.namespaces if isinstance(self.sample, HeldMdoc) else self.sample.claims
 
     @property
+    def x5c(self) -> tuple[bytes, ...]:
+        """The certificates of its issuer."""
+        return self.sample.x5chain if isinstance(self.sample, HeldMdoc) else self.sample.x5c
+
+    @property
     def holder_bound(self) -> bool:
         """Whether it is bound to a key of ours."""
         return self.copies[0].content.key_id is not None
@@ -93,12 +98,14 @@ class HeldCard:
 
     @cached_property
     def _issuer(self) -> TrustedIssuer | None:
-        """Who signed it, if the wallet still trusts them."""
-        chain = self.sample.x5chain if isinstance(self.sample, HeldMdoc) else self.sample.x5c
+        return self.trusted_issuer()
+
+    def trusted_issuer(self) -> TrustedIssuer | None:
+        """Return who signed it, if the wallet still trusts them."""
         trust, now = self.wallet.trust, self.wallet.clock()
         policy = X509Trust(trust.anchors, _PURPOSES[self.format])
         try:
-            return establish_issuer(policy, x5c=chain, iss=None, kid=None, now=now, cache=trust.cache)
+            return establish_issuer(policy, x5c=self.x5c, iss=None, kid=None, now=now, cache=trust.cache)
         except ByoidError:
             return None
 
