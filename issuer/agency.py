@@ -9,6 +9,7 @@ from byoid.service.database import Connection
 from byoid.service.outbox import Outbox
 from issuer.agency_store import AgencyStore
 from issuer.context import Issuer
+from issuer.post import Post
 from issuer.webhooks import Webhooks
 
 WRITER: Final = "agency"  # whose chain of the journal the agency's doings are
@@ -23,6 +24,7 @@ class Agency:
     audit: AuditLog
     outbox: Outbox
     webhooks: Webhooks
+    post: Post
 
     async def note(self, tx: Connection, event: str, *, actor: str, **details: Any) -> None:
         """Write into the journal, in the transaction that it reports. Never a claim, a code or a link."""

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
@@ -18,21 +17,22 @@ from starlette.staticfiles import StaticFiles
 from byoid.fetch import StatusListCache
 from byoid.keys import PrivateKey
 from byoid.oauth.jwt import Trust
-from byoid.service import errors, health, jobs
+from byoid.service import errors, health
 from byoid.service.database import Database
 from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
 from byoid.service.pages import ASSETS, Pages, SecurityHeaders
 from byoid.service.rate_limits import Lockout, LockoutPolicy
 from byoid.service.seal import Sealer
-from byoid.service.trust_files import load_signer, load_trust
-from byoid.signing import Signer
+from byoid.service.trust_files import load_trust
 from byoid.trust.x509 import ChainCache
 from byoid.wire_errors import InvalidCredentialRequest, InvalidNotificationRequest
-from issuer import status_lists
+from issuer.admin_routes import admin_router
+from issuer.agency import Agency
+from issuer.agency_setup import agency_parts, configured_recognition, configured_source, key_ring
 from issuer.attributes import AttributeSource
 from issuer.configurations import configurations
-from issuer.context import Issuer, Signers
+from issuer.context import Issuer
 from issuer.credential_types import CATALOGUE, load_catalogue
 from issuer.events import Events, NoEvents
 from issuer.metadata import issuer_metadata, server_metadata
@@ -45,6 +45,7 @@ from issuer.store import Store
 from issuer.tables import IssuerTable, lockouts
 from issuer.type_documents import type_documents
 from issuer.web.authorization_pages import COOKIE, authorization_routes
+from issuer.webhooks import WebhookEvents
 
 WEB: Final = Path(__file__).parent / "web"
 Mounts = Mapping[str, httpx2.AsyncBaseTransport]
@@ -60,7 +61,7 @@ def utc_now() -> datetime:
 def create_app(
     settings: IssuerSettings,
     *,
-    source: AttributeSource,
+    source: AttributeSource | None = None,
     recognition: PersonRecognition | None = None,
     events: Events | None = None,
     clock: Callable[[], datetime] = utc_now,
@@ -70,18 +71,20 @@ def create_app(
 
     Args:
         settings: the operator's.
-        source: the authentic source.
-        recognition: how people are recognised; without it, only pre-authorized offers can be redeemed.
-        events: who listens to what happens.
+        source: the authentic source, in place of the settings'.
+        recognition: how people are recognised, in place of the settings'; without both, only pre-authorized offers can
+            be redeemed.
+        events: who listens to what happens, in place of the agency's webhooks.
         clock: the time.
         mounts: applications of this process that outgoing requests reach by URL, for tests.
     """
-    plugs = {"source": source, "recognition": recognition, "events": events or NoEvents(), "clock": clock}
+    plugs = {"source": source, "recognition": recognition, "events": events, "clock": clock}
     app = FastAPI(title="byoid issuer", version="1", lifespan=_lifespan(settings, mounts, plugs))
     app.router.routes.extend(protocol_routes(settings.public_url))
     app.router.routes.extend(authorization_routes(settings.public_url))
     app.include_router(health.router(lambda: app.state.issuer.store.database))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
+    app.include_router(admin_router, prefix=urlsplit(settings.public_url).path)
     document_protocol(app, settings.public_url)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     path = urlsplit(settings.public_url).path
@@ -98,28 +101,57 @@ def error_page(request: Request, status: int, description: str) -> Response:
     """Tell a person what did not work."""
     issuer: Issuer = request.app.state.issuer
     catalogue = issuer.pages.catalogue(request)
+    text = catalogue.gettext(description)
     return issuer.pages.render(
         request, "error.html", status=status,
-        heading=catalogue.gettext("This did not work"), message=catalogue.gettext(description),
+        heading=catalogue.gettext("This did not work"), message=text[:1].upper() + text[1:],
     )  # fmt: skip
 
 
+def from_environment() -> FastAPI:
+    """Make the application as the environment says: `uvicorn --factory issuer.app:from_environment`."""
+    return create_app(IssuerSettings.load())
+
+
 def _lifespan(
-    settings: IssuerSettings, mounts: Mounts | None, plugs: Mapping[str, object]
+    settings: IssuerSettings, mounts: Mounts | None, plugs: Mapping[str, Any]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database = await Database.open(settings.database_url)
-        try:
-            async with http_client(settings, mounts=mounts) as http:
-                app.state.issuer = make_issuer(settings, database, http=http, **plugs)  # type: ignore[arg-type]  # passed on
-                if settings.profile == "demo":
-                    await database.create_all(IssuerTable.metadata)
-                yield
-        finally:
-            await database.close()
+        async with open_agency(settings, mounts=mounts, **plugs) as agency:
+            app.state.agency, app.state.issuer = agency, agency.issuer
+            yield
 
     return lifespan
+
+
+@asynccontextmanager
+async def open_agency(
+    settings: IssuerSettings,
+    *,
+    source: AttributeSource | None = None,
+    recognition: PersonRecognition | None = None,
+    events: Events | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    mounts: Mounts | None = None,
+) -> AsyncIterator[Agency]:
+    """Open an issuer and its agency's side, for the application, for jobs and for commands; see `create_app`."""
+    database = await Database.open(settings.database_url)
+    try:
+        async with http_client(settings, mounts=mounts) as http:
+            if settings.profile == "demo":
+                await database.create_all(IssuerTable.metadata)
+            sealer = Sealer.from_settings(settings)
+            parts = agency_parts(settings, database, sealer=sealer, http=http)
+            issuer = make_issuer(
+                settings, database, http=http,
+                source=source or configured_source(settings, http=http, clock=clock),
+                recognition=recognition or configured_recognition(settings, parts, http=http, clock=clock),
+                events=events or WebhookEvents(parts.store, parts.webhooks, clock), clock=clock,
+            )  # fmt: skip
+            yield parts.agency(issuer)
+    finally:
+        await database.close()
 
 
 def make_issuer(
@@ -143,7 +175,7 @@ def make_issuer(
         settings=settings,
         store=Store(database),
         sealer=sealer,
-        signers=Signers(*map(partial(_signer, settings), ("credential", "document-signer", "status", "metadata"))),
+        keys=key_ring(settings),
         configurations=found,
         types=documents,
         metadata=issuer_metadata(settings, found, encryption_keys=encryption_keys),
@@ -161,20 +193,8 @@ def make_issuer(
     )
 
 
-def issuer_jobs(issuer: Issuer) -> list[jobs.Job]:
-    """Return what is to be done without a request."""
-    return [
-        jobs.every(issuer.settings.publish_interval, lambda: status_lists.publish(issuer), name="publish status lists"),
-        jobs.every(issuer.settings.nonce_lifetime, lambda: issuer.store.expire(now=issuer.clock()), name="expire"),
-    ]
-
-
-def _signer(settings: IssuerSettings, name: str) -> Signer:
-    return load_signer(settings.keys / f"{name}.key", settings.keys / f"{name}.pem")
-
-
 def _encryption_keys(sealer: Sealer) -> dict[str, PrivateKey]:
-    """Derive the key that requests are encrypted to from the sealing keys: all workers have the same, without a file."""
+    """Derive the key that requests are encrypted to from the sealing keys, so that all workers have the same."""
     secret = int.from_bytes(sealer.keyed_hash(b"", purpose="request encryption") + bytes(8), "big")
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
     key = PrivateKey(ec.derive_private_key(secret % (order - 1) + 1, ec.SECP256R1()))

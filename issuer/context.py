@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from cryptography import x509
-
 from byoid.encoding import json_dumps
 from byoid.fetch import StatusListCache
 from byoid.issuance.metadata import CredentialIssuerMetadata
@@ -21,31 +19,12 @@ from byoid.signing import Signer
 from issuer.attributes import AttributeSource
 from issuer.configurations import Configuration
 from issuer.events import Events
+from issuer.keys import KeyRing, Signers
 from issuer.recognition import PersonRecognition
 from issuer.registered_clients import RegisteredClient
 from issuer.settings import IssuerSettings
 from issuer.store import Store
 from issuer.type_documents import TypeDocument
-
-
-@dataclass(frozen=True)
-class Signers:
-    """The agency's keys, by what they sign."""
-
-    credential: Signer
-    document: Signer
-    status: Signer
-    metadata: Signer
-
-    @cached_property
-    def begin(self) -> Mapping[str, datetime]:
-        """When the certificates of the keys that sign credentials begin, by format."""
-        chains = {"dc+sd-jwt": self.credential.x5c, "mso_mdoc": self.document.x5c}
-        return {
-            name: x509.load_der_x509_certificate(chain[0]).not_valid_before_utc
-            for name, chain in chains.items()
-            if chain
-        }
 
 
 @dataclass(frozen=True)
@@ -55,7 +34,7 @@ class Issuer:
     settings: IssuerSettings
     store: Store
     sealer: Sealer
-    signers: Signers
+    keys: KeyRing
     configurations: Mapping[str, Configuration]
     types: Mapping[str, TypeDocument]
     metadata: CredentialIssuerMetadata
@@ -85,6 +64,11 @@ class Issuer:
     def url(self) -> str:
         """The credential issuer identifier, which is the authorization server's issuer too."""
         return self.settings.public_url
+
+    @property
+    def signers(self) -> Signers:
+        """The agency's keys as they are now: take one, and use it for the whole credential."""
+        return self.keys.signers
 
     @property
     def origin(self) -> str:

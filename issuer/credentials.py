@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 from byoid.encoding import b64u_encode, json_dumps, sha256
 from byoid.errors import ByoidError, OAuthError, StatusUnavailable
@@ -25,11 +25,13 @@ from issuer.attested_status import require_valid_status
 from issuer.attributes import NotReady, PersonUnknown, Record, Refused, SourceUnavailable
 from issuer.configurations import Configuration
 from issuer.context import Issuer
-from issuer.credential_types import AttributeMissing
+from issuer.credential_types import AttributeMissing, CredentialType
 from issuer.nonces import NonceKind, is_current, spent_until
 from issuer.orders import Order
 from issuer.status_lists import Draw, draw_with
 from issuer.tables import CredentialStatus, DeferredState
+
+_OWN_ATTRIBUTES: Final = frozenset({"date_of_issuance", "date_of_expiry", "issuing_authority", "issuing_country"})
 
 
 async def issue(issuer: Issuer, grant: Any, request: CredentialRequest) -> CredentialResponse:
@@ -235,7 +237,7 @@ async def _record(
         "configuration_id": order.configuration.id,
         "person_hash": order.grant.person_hash,
         "status": CredentialStatus.VALID,
-        "record_hash": record_hash(issuer, record),
+        "record_hash": record_hash(issuer, order.configuration.type, record),
         "client_id": order.grant.client_id,
         "wallet_status": list(order.wallet_status) or None,
         "issued_on": issued_at,
@@ -265,9 +267,13 @@ async def _record(
         await issuer.events.issued(tx, batch_id=batch_id, credential_type=order.configuration.type.id, ids=ids)
 
 
-def record_hash(issuer: Issuer, record: Record) -> bytes:
-    """Return a keyed hash of the facts: it tells whether the source has changed, and nothing else."""
-    facts = {name: value for name, value in record.items() if name not in {"date_of_issuance", "date_of_expiry"}}
+def record_hash(issuer: Issuer, credential_type: CredentialType, record: Record) -> bytes:
+    """Return a keyed hash of the facts that a type states: it tells whether the source has changed, and nothing else.
+
+    What the agency itself adds (dates, its name) is no fact of the source.
+    """
+    names = {claim.attribute for claim in credential_type.claims} | {"birth_date"}
+    facts = {name: record[name] for name in names - _OWN_ATTRIBUTES if name in record}
     text = json.dumps(facts, sort_keys=True, default=_digestible)
     return issuer.hash("record", text.encode())
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, IPvAnyNetwork, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
@@ -67,6 +67,32 @@ class IssuerSettings(ServiceSettings):
     # How a status list token names its key: HAIP demands `x5c`; a suite without certificates wants `jwk`.
     status_list_key: Literal["x5c", "jwk"] = "x5c"
     publish_interval: timedelta = timedelta(seconds=60)  # how soon a change is published
+
+    # The authentic source (issuer/sources/factory.py) and how people are recognised (issuer/recognitions.py), as files.
+    source: Path | None = None
+    recognition: Path | None = None
+    # What opens the key files; and the HSM, where a `.hsm` file names a key in it.
+    key_password: SecretStr | None = None
+    hsm_library: Path | None = None
+    hsm_token: str = "byoid"  # noqa: S105  # the label of a PKCS#11 token
+    hsm_pin: SecretStr | None = None
+
+    # How often the register is asked whether the facts of what was issued still hold, and how long an outdated
+    # credential stays valid, so that the wallet can renew it first. A death revokes at once.
+    compare_interval: timedelta = timedelta(days=1)
+    change_grace: timedelta = timedelta()
+    # If more of the people compared at a time have changed (in percent), nothing is revoked until an operator looks:
+    # the mapping file or the register itself is more likely to be wrong.
+    compare_alarm_percent: int = Field(default=20, ge=1, le=100)
+    # How often the status of wallets and their keys is asked again (ARF WUA_29: at least daily for PIDs).
+    wallet_check_interval: timedelta = Field(default=timedelta(hours=12), le=timedelta(days=1))
+
+    # E-mail: smtps://user:password@host, or smtp://user:password@host with STARTTLS.
+    smtp_url: SecretStr | None = None
+    mail_from: str = "noreply@localhost"
+    # The system that hands transaction codes to people, such as by text message (Standard Webhooks: whsec_…).
+    code_webhook_url: str | None = None
+    code_webhook_secret: SecretStr | None = None
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

@@ -1,6 +1,5 @@
 """The authentic source of an agency, from a file.
 
-
 kind = "sql"                                  # sql, csv, excel or http
 mapping = "register.toml"                     # beside this file; see mapping.py
 url = "postgresql+psycopg://reader@db/people" # sql: any SQLAlchemy URL; "$NAME" is taken from the environment
