@@ -52,6 +52,10 @@ _JWT: Final = "application/jwt"
 Attest = Callable[[str, str | None], Awaitable[tuple[str, str]]]
 
 
+class NoAnswer(PeerError):
+    """The other side can't be reached: another time it may."""
+
+
 @dataclass(frozen=True)
 class KnownIssuer:
     """What a credential issuer and the chosen authorization server say about themselves; `signed` says who vouches."""
@@ -115,14 +119,15 @@ class IssuerClient:
         """Send one request and demand one of the statuses.
 
         Raises:
-            PeerError: no answer, or another status; `code` is the error that came with it.
+            NoAnswer: there was none.
+            PeerError: another status; `code` is the error that came with it.
         """
         try:
             response = await self._http.request(
                 method, url, headers={"Accept": accept, **(headers or {})}, content=content, data=form
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise PeerError(f"no answer: {type(error).__name__}") from error
+            raise NoAnswer(f"no answer: {type(error).__name__}") from error
         if response.status_code not in statuses:
             raise _refused(response)
         return response

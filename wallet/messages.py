@@ -48,6 +48,7 @@ _BY_CLASS: Final[dict[str, str]] = {
     "TransactionCodeNeeded": "error-transaction-code-missing",
     "TransactionCodeRefused": "error-transaction-code",
     "IssuerUnavailable": "error-try-again",
+    "NoAnswer": "error-no-answer",
     "UnsupportedCredential": "error-not-supported",
     "OutOfTurn": "error-out-of-turn",
     NoUsableCopy.__name__: "error-no-usable-copy",

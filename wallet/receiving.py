@@ -32,7 +32,7 @@ from wallet.contents import ItemNotFound
 from wallet.context import Visit, Wallet
 from wallet.credential_requests import Wish, choose_curve, request_credentials
 from wallet.history import Entry, Reason, Result, Transaction, record
-from wallet.issuer_client import Issuance
+from wallet.issuer_client import Issuance, NoAnswer
 from wallet.keeping import Order, Received, delete_keys, issuer_party, keep, notify
 from wallet.messages import message_id
 from wallet.offers import copies_of, preview
@@ -294,7 +294,7 @@ def _worth_another_try(error: PeerError, request: TokenRequest) -> PeerError | N
     code = request.tx_code if isinstance(request, PreAuthorizedCodeTokenRequest) else None
     if code is not None and error.code in _REFUSED_CODES:
         return TransactionCodeRefused("the issuer refused the transaction code", code=error.code)
-    if error.status is None or error.status >= _SERVER_ERROR:
+    if isinstance(error, NoAnswer) or (error.status or 0) >= _SERVER_ERROR:
         return IssuerUnavailable("the issuer can't answer just now", code=error.code, status=error.status)
     return None
 
