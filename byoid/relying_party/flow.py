@@ -349,7 +349,7 @@ class RelyingParty:
             await self._conclude(transaction, policy, Outcome(State.REJECTED, reasons=_reasons(error)))
             raise
         code = random_secret() if transaction.mode is Mode.SAME_DEVICE else None
-        await self._conclude(transaction, policy, accepted_outcome(verified, code))
+        await self._conclude(transaction, policy, accepted_outcome(verified, request.dcql_query, code))
         return DirectPostAnswer(redirect_uri=_back(transaction, sent, code))
 
     async def _accept(

@@ -6,10 +6,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
+from byoid.claims import ClaimPath, locate
 from byoid.encoding import b64u_encode, sha256
-from byoid.errors import ByoidError, Discarded, MalformedInput
+from byoid.errors import ByoidError, ClaimMismatch, Discarded, MalformedInput
 from byoid.keys import PrivateKey
 from byoid.presentation.dc_api import parse_dc_api_response
+from byoid.presentation.dcql import CredentialQuery, DcqlQuery
 from byoid.presentation.response import EncryptedResponse, Response, decrypt_response, parse_form
 from byoid.presentation.verify import VerifiedResponse
 from byoid.relying_party.asking import CONTENT_ENCRYPTION
@@ -51,15 +53,15 @@ def _decrypted(client: Client, sent: Sent, response: Response | EncryptedRespons
     return decrypt_response(response, key, kid=kid, enc=CONTENT_ENCRYPTION)
 
 
-def accepted_outcome(verified: VerifiedResponse, code: str | None) -> Outcome:
-    """Return what the service gets of an accepted response."""
+def accepted_outcome(verified: VerifiedResponse, query: DcqlQuery, code: str | None) -> Outcome:
+    """Return what the service gets of an accepted response: of what was shown, only what was asked."""
     credentials = {
         query_id: [
             {
                 "format": each.format,
                 "type": each.type,
                 "issuer": each.issuer,
-                "claims": plain(each.claims),
+                "claims": plain(only_asked(query.credential(query_id), each.claims)),
                 "holder_bound": each.holder_bound,
                 "status": each.status.value,
             }
@@ -69,6 +71,45 @@ def accepted_outcome(verified: VerifiedResponse, code: str | None) -> Outcome:
     }
     code_hash = None if code is None else hash_text(code)
     return Outcome(State.ACCEPTED, credentials, reasons_of(verified.discarded), code_hash)
+
+
+def only_asked(query: CredentialQuery | None, claims: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the claims that a credential query names; all, if it names none: then the issuer chose what is open.
+
+    A wallet may show more than was asked, by mistake or since its issuer left it no choice. It is not kept.
+    """
+    if query is None or query.claims is None:
+        return claims
+    tree: dict[Any, Any] = {}
+    for path in query.paths:
+        for concrete, value in _located(claims, path):
+            branch = tree
+            for component in concrete[:-1]:
+                branch = branch.setdefault(component, _Branch())
+            branch[concrete[-1]] = value
+    return {str(name): _grown(value) for name, value in tree.items()}
+
+
+class _Branch(dict[Any, Any]):
+    """A member that was asked for in parts."""
+
+
+def _located(claims: Mapping[str, Any], path: ClaimPath) -> Iterable[tuple[ClaimPath, Any]]:
+    """Find a path; where array elements were withheld, an index stands for any that is left (RFC 9901 7.1)."""
+    for each in (path, tuple(None if isinstance(component, int) else component for component in path)):
+        try:
+            return locate(claims, each)
+        except ClaimMismatch:
+            continue
+    return ()
+
+
+def _grown(value: Any) -> Any:
+    if not isinstance(value, _Branch):
+        return value
+    if all(isinstance(name, int) for name in value):
+        return [_grown(value[index]) for index in sorted(value)]
+    return {name: _grown(each) for name, each in value.items()}
 
 
 def plain(value: Any) -> Any:

@@ -136,15 +136,13 @@ class World:
 def make_world(folder: Path, clock: Callable[[], datetime]) -> World:
     """Make keys and certificates; those of the services go into the folder, with the trust file."""
     past = clock() - timedelta(days=1)
-    roots = {
-        name: make_root(SubjectName(name), key=PrivateKey.generate(), now=past)
-        for name in ("issuers", "access", "registrars")
-    }
     purposes = {
-        "issuers": ("pid", "mdoc", "attestation", "status"),
+        "issuers": ("pid", "mdoc", "status"),
+        "offices": ("attestation",),
         "access": ("access",),
         "registrars": ("registration",),
     }
+    roots = {name: make_root(SubjectName(name), key=PrivateKey.generate(), now=past) for name in purposes}
 
     def leaf(root: str, name: str, purpose: Purpose, host: str) -> tuple[PrivateKey, tuple[bytes, ...]]:
         key = PrivateKey.generate()
@@ -158,15 +156,19 @@ def make_world(folder: Path, clock: Callable[[], datetime]) -> World:
     entries = []
     for name, root in roots.items():
         (folder / f"{name}.pem").write_bytes(to_pem(root.certificate))
-        entries.append(f'[[anchor]]\nfile = "{name}.pem"\npurposes = {list(purposes[name])}\nsource = "{name}"\n')
+        entries.append(
+            f'[[anchor]]\nfile = "{name}.pem"\npurposes = {list(purposes[name])}\nsource = "{LIST if name == "offices" else name}"\n'
+        )
     (folder / "trust.toml").write_text("\n".join(entries))
     for service in ("shop", "library"):
         leaf("access", service, Purpose.ACCESS, "verifier.test")
-    parts = (
-        leaf("issuers", kind, purpose, "issuer.test")
-        for kind, purpose in (("pid", Purpose.PID), ("mdoc", Purpose.MDOC), ("residence", Purpose.ATTESTATION), ("status", Purpose.STATUS))
-    )  # fmt: skip
-    (pid, mdoc, attestation, status) = parts
+    kinds = (
+        ("issuers", "pid", Purpose.PID),
+        ("issuers", "mdoc", Purpose.MDOC),
+        ("offices", "residence", Purpose.ATTESTATION),
+        ("issuers", "status", Purpose.STATUS),
+    )
+    pid, mdoc, attestation, status = (leaf(root, name, purpose, "issuer.test") for root, name, purpose in kinds)
     issuer = Issuer(roots["issuers"], *pid, *mdoc, *attestation, *status, clock)
     return World(folder, issuer, clock, *leaf("registrars", "registrar", Purpose.REGISTRATION, "registrar.test"))
 
