@@ -27,7 +27,7 @@ from byoid.wire_errors import InvalidRequest
 ASSETS: Final = Path(__file__).parent / "assets"
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send `Origin: null` with our own forms (Fetch 3.2)
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=(), "
