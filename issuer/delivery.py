@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy import bindparam, delete, select, update
 
 from byoid.encoding import b64u_encode, json_dumps
-from byoid.service.database import Connection, UtcDateTime, insert
+from byoid.service.database import Connection, Expiry, UtcDateTime, insert
 from byoid.wire_errors import InvalidRequest
 from issuer.agency import Agency
 from issuer.agency_store import table_of
@@ -63,6 +63,7 @@ _WAITING_LETTERS = (
     .order_by(_deliveries.c.due_at, _deliveries.c.id)
     .limit(_LETTERS)
 )
+_EXPIRY: Final = Expiry(_deliveries, expires_at=_deliveries.c.expires_at)
 
 
 class Channel(StrEnum):
@@ -212,3 +213,8 @@ async def letters_printed(agency: Agency, ids: Sequence[str], *, actor: str) -> 
 def _content(agency: Agency, row: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(agency.issuer.open(row.content, column="delivery.content", row=row.id))
     return found
+
+
+async def expire(agency: Agency) -> int:
+    """Delete what nobody can use any more, in batches."""
+    return await _EXPIRY.run(agency.issuer.store.database, now=agency.issuer.clock())

@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from byoid.errors import MalformedInput
+from byoid.keys import PublicKey
 from byoid.service.trust_files import load_signer
 from byoid.signing import Signer
 
@@ -49,6 +50,10 @@ class Signers:
 
 class Hsm(Protocol):
     """An HSM that a session is open to; `issuer.hsm.Pkcs11Hsm`, or a cloud's."""
+
+    def generate(self, label: str) -> PublicKey:
+        """Make a P-256 key that never leaves the HSM; return its public half."""
+        ...
 
     def signer(self, label: str, chain: tuple[bytes, ...]) -> Signer:
         """Return the signer of a key.

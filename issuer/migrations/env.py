@@ -1,0 +1,5 @@
+"""Alembic's entry."""
+
+from byoid.service.migrations import run
+
+run()
