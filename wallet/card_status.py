@@ -18,13 +18,14 @@ from wallet.context import Visit, Wallet
 from wallet.matching import HeldCard
 
 SOON: Final = timedelta(days=14)
+SOON_PART: Final = 5  # of a short life, the last fifth
 
 
 class CardState(StrEnum):
     """The state of a card; the page explains each in plain words."""
 
     VALID = "valid"
-    EXPIRING = "expiring"  # still valid, for two weeks at most
+    EXPIRING = "expiring"  # still valid, but not for long
     EXPIRED = "expired"
     SUSPENDED = "suspended"  # by its issuer, for a while
     REVOKED = "revoked"  # by its issuer, for good
@@ -110,7 +111,7 @@ def _state(card: Card, copy: Copy | None, verdict: CardState | None, now: dateti
         state = CardState.EXPIRED
     elif verdict in (CardState.SUSPENDED, CardState.UNKNOWN):
         state = verdict
-    elif ends is not None and ends - now <= SOON:
+    elif ends is not None and ends - now <= min(SOON, (ends - card.content.received_at) / SOON_PART):
         state = CardState.EXPIRING
     else:
         state = CardState.VALID

@@ -145,8 +145,12 @@ def understood(metadata: ClientMetadata, card: HeldCard) -> bool:
 
 
 def shown_claims(query: CredentialQuery, answer: Answer[HeldCard]) -> tuple[ShownClaim, ...]:
-    """Return everything that the verifier would learn about the person, read from what would be sent."""
+    """Return everything that the verifier would learn about the person, read from what would be sent.
+
+    In the issuer's order of display: the order in the credential is random, and another one in each copy.
+    """
     card = answer.candidate
+    disclosed = sorted(_disclosed(card.sample, answer.paths), key=lambda each: _place(card.card, each[0]))
     retained = {claim.path for claim in query.claims or () if claim.intent_to_retain}
     return tuple(
         ShownClaim(
@@ -156,7 +160,7 @@ def shown_claims(query: CredentialQuery, answer: Answer[HeldCard]) -> tuple[Show
             asked=any(_begins(path, asked) for asked in query.paths),
             retained=path in retained,
         )
-        for path, value in _disclosed(card.sample, answer.paths)
+        for path, value in disclosed
     )
 
 
@@ -193,6 +197,11 @@ def _labels(card: Card, path: tuple[str | int, ...]) -> dict[str, str]:
     return {
         display.locale or "": " · ".join([display.name, *rest]) for display in nearest.display or () if display.name
     }
+
+
+def _place(card: Card, path: tuple[str | int, ...]) -> tuple[int, list[str]]:
+    fitting = (place for place, each in enumerate(card.content.claims) if _begins(path, each.path))
+    return next(fitting, len(card.content.claims)), [f"{part:09}" if isinstance(part, int) else part for part in path]
 
 
 def _begins(path: Sequence[str | int | None], start: Sequence[str | int | None]) -> bool:
