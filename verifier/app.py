@@ -1,9 +1,11 @@
 """The verifier's composition root: settings in, application out. The only place where concrete things are chosen."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx2
 from fastapi import FastAPI
@@ -43,9 +45,18 @@ def create_app(
     *,
     clock: Callable[[], datetime] = utc_now,
     mounts: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> FastAPI:
-    """Make the application. `mounts` puts applications of this process in the place of others' addresses."""
-    lifespan = _lifespan(settings, clock, mounts or {})
+    """Make the application.
+
+    Args:
+        settings: the operator's.
+        clock: the time.
+        mounts: applications of this process in the place of others' addresses.
+        ssl_context: another set of trusted certificates than the system's for what is fetched.
+    """
+    opened = partial(open_verifier, settings, clock=clock, mounts=mounts, ssl_context=ssl_context)
+    lifespan = _lifespan(opened)
     app = FastAPI(
         title="byoid verifier", lifespan=lifespan, openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None
     )
@@ -66,11 +77,11 @@ def from_environment() -> FastAPI:
 
 
 def _lifespan(
-    settings: VerifierSettings, clock: Callable[[], datetime], mounts: Mapping[str, httpx2.AsyncBaseTransport]
+    opened: Callable[[], AbstractAsyncContextManager[Verifier]],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_verifier(settings, clock=clock, mounts=mounts) as verifier:
+        async with opened() as verifier:
             app.state.verifier = verifier
             refreshing = asyncio.create_task(keep_statuses_fresh(verifier))
             try:
@@ -88,13 +99,14 @@ async def open_verifier(
     *,
     clock: Callable[[], datetime] = utc_now,
     mounts: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Verifier]:
     """Open the database and the way out, and make the context of every operation."""
     database = await Database.open(settings.database_url)
     try:
         if settings.profile == "demo":
             await database.create_all(VerifierTable.metadata)
-        async with http_client(settings, mounts=mounts) as client:
+        async with http_client(settings, mounts=mounts, ssl_context=ssl_context) as client:
             yield make_verifier(settings, database, client, clock=clock)
     finally:
         await database.close()

@@ -1,6 +1,7 @@
 """Fixtures of the verifier's tests: a world, the verifier as an application, a service's and a wallet's client."""
 
 import os
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def settings(world: World, tmp_path: Path) -> VerifierSettings:
     return VerifierSettings.load(
         profile="demo",
         public_url=URL,
-        database_url=f"sqlite:///{tmp_path}/verifier.db",
+        database_url="sqlite://",
         sealing_keys="demo:" + b64u_encode(os.urandom(32)),
         keys=world.folder,
         trust=world.folder / "trust.toml",
@@ -80,13 +81,26 @@ def settings(world: World, tmp_path: Path) -> VerifierSettings:
     )
 
 
+@pytest.fixture(scope="session")
+def nobody() -> ssl.SSLContext:
+    """Trust nobody on the internet: reading the system's certificates takes longer than a test."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 @pytest.fixture
-def run(world: World, clock: Clock) -> Run:
+def on_disk(settings: VerifierSettings, tmp_path: Path) -> VerifierSettings:
+    """Settings of verifiers that share a database."""
+    return settings.model_copy(update={"database_url": f"sqlite:///{tmp_path}/verifier.db"})
+
+
+@pytest.fixture
+def run(world: World, clock: Clock, nobody: ssl.SSLContext) -> Run:
     """Return what runs a verifier: several may run on one database."""
 
     @asynccontextmanager
     async def running(settings: VerifierSettings, service: str = "shop", **members: Any) -> AsyncIterator[Running]:
-        app = create_app(settings, clock=clock, mounts={"https://issuer.test": ASGITransport(world.issuer.app())})
+        mounts = {"https://issuer.test": ASGITransport(world.issuer.app())}
+        app = create_app(settings, clock=clock, mounts=mounts, ssl_context=nobody)
         async with app.router.lifespan_context(app):
             verifier: Verifier = app.state.verifier
             if await verifier.store.service(service) is None:

@@ -156,9 +156,8 @@ def make_world(folder: Path, clock: Callable[[], datetime]) -> World:
     entries = []
     for name, root in roots.items():
         (folder / f"{name}.pem").write_bytes(to_pem(root.certificate))
-        entries.append(
-            f'[[anchor]]\nfile = "{name}.pem"\npurposes = {list(purposes[name])}\nsource = "{LIST if name == "offices" else name}"\n'
-        )
+        source = LIST if name == "offices" else name
+        entries.append(f'[[anchor]]\nfile = "{name}.pem"\npurposes = {list(purposes[name])}\nsource = "{source}"\n')
     (folder / "trust.toml").write_text("\n".join(entries))
     for service in ("shop", "library"):
         leaf("access", service, Purpose.ACCESS, "verifier.test")
