@@ -100,6 +100,7 @@ class WalletProvider:
         """Attest a wallet instance by its key; nothing in it is about the person (TS3)."""
         now = self.clock()
         claims = ClientAttestationClaims(
+            iss=self.settings.public_url,  # TS3 has none, draft -07, which OpenID4VCI 1.0 pins, demands one
             sub=self.settings.client_id,
             exp=numeric_date(now + ATTESTATION_LIFETIME),
             cnf=Confirmation(jwk=key.public.jwk),
