@@ -1,7 +1,6 @@
 """One Chromium and one set of servers for all tests of this folder; each test has its own browser contexts."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -39,10 +38,11 @@ async def new_context(chromium: Browser) -> AsyncIterator[NewContext]:
     """A browser with its own cookies; what its console complains about fails the test."""
     contexts, complaints = [], []
 
-    async def make(**options: object) -> BrowserContext:
+    async def make(*, quiet: bool = True, **options: object) -> BrowserContext:
         context = await chromium.new_context(**{"locale": "en-GB", **DESKTOP, **options})
         context.set_default_timeout(8000)
-        context.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
+        if quiet:
+            context.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else 0)
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         contexts.append(context)
         return context

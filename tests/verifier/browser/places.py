@@ -1,4 +1,4 @@
-"""Four parties on this machine, each with its own origin: the verifier, a web wallet, a shop, and the person's browser."""
+"""Everybody but the person's browser, each on an origin of their own: the verifier, a web wallet, a shop."""
 
 import asyncio
 import os
@@ -29,9 +29,9 @@ from verifier.services import NewService, add_api_key, add_service
 from verifier.settings import VerifierSettings
 
 ROOT = Path(__file__).parents[3]
+REVOKED = 9  # a place in the status list
 CONSENT = """<!doctype html><html lang="en"><title>Test wallet</title><main><h1>Test wallet</h1>
-<form method="post"><button name="answer" value="share">Share</button><button name="answer" value="decline">Decline</button></form>
-</main></html>"""
+<form method="post"><button name="answer" value="share">Share</button></form></main></html>"""
 
 
 def utc_now() -> datetime:
@@ -73,7 +73,7 @@ class BrowserWallet(Wallet):
     def digital(self, asked: Mapping[str, Any], origin: str) -> dict[str, Any]:
         """Answer over the Digital Credentials API, as the browser's own wallet would."""
         authentic = authenticate_dc_api_request(
-            asked["protocol"], asked["data"], origin=origin, trust=self.world.trust, now=utc_now()
+            asked["protocol"], asked["data"], origin=origin, trust=self.world.trust, now=utc_now(), allow_http=True
         )
         request = authentic.request
         if asked["protocol"] == SIGNED:
@@ -88,8 +88,7 @@ class BrowserWallet(Wallet):
         async def authorize(request: Request) -> Response:
             if request.method == "GET":
                 return HTMLResponse(CONSENT)
-            answer = (await request.form())["answer"]
-            back = await (self.share if answer == "share" else self.decline)(str(request.url))
+            back = await self.share(str(request.url))
             return RedirectResponse(back, 303) if back else HTMLResponse("<h1 id=done>Done</h1>")
 
         return Starlette(routes=[Route("/authorize", authorize, methods=["GET", "POST"])])
@@ -103,7 +102,8 @@ class Places:
     wallet: str
     shop: str
     holder: BrowserWallet
-    api: httpx2.AsyncClient  # with the shop's API key
+    shop_api: httpx2.AsyncClient
+    kiosk_api: httpx2.AsyncClient
 
 
 def listen() -> tuple[socket.socket, int]:
@@ -129,6 +129,7 @@ async def open_places(folder: Path) -> AsyncIterator[Places]:
     """Start everybody."""
     (folder / "keys").mkdir()
     world = make_world(folder / "keys", utc_now)
+    world.issuer.array.set_status(REVOKED, 1)
     (on_verifier, verifier_port), (on_wallet, wallet_port) = listen(), listen()
     verifier, wallet = f"http://localhost:{verifier_port}", f"http://wallet.localhost:{wallet_port}"
     settings = VerifierSettings.load(
@@ -137,27 +138,34 @@ async def open_places(folder: Path) -> AsyncIterator[Places]:
         wallet_endpoints=(f"{wallet}/authorize",), playground_service="library",
     )  # fmt: skip
     app = create_app(settings, mounts={"https://issuer.test": ASGITransport(world.issuer.app())})
-    key = await enroll(settings)
-    headers = {"Authorization": f"Bearer {key}"}
+    shop_key, kiosk_key = await enroll(settings)
     async with (
         httpx2.AsyncClient() as client,
-        httpx2.AsyncClient(base_url=f"{verifier}/api/v1", headers=headers) as api,
+        api_client(verifier, shop_key) as shop_api,
+        api_client(verifier, kiosk_key) as kiosk_api,
         serving(app, on_verifier),
     ):
         holder = BrowserWallet(world, client)
-        async with serving(holder.app(), on_wallet), shop(verifier, key) as origin:
-            yield Places(verifier, wallet, origin, holder, api)
+        async with serving(holder.app(), on_wallet), shop(verifier, shop_key) as origin:
+            yield Places(verifier, wallet, origin, holder, shop_api, kiosk_api)
 
 
-async def enroll(settings: VerifierSettings) -> str:
-    """Add the services; returns the API key of the shop."""
+def api_client(verifier: str, key: str) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(base_url=f"{verifier}/api/v1", headers={"Authorization": f"Bearer {key}"})
+
+
+async def enroll(settings: VerifierSettings) -> list[str]:
+    """Add the services; returns the API keys of the shop, and of the kiosk, which does not sign its requests."""
     async with open_verifier(settings) as verifier:
         for name in ("shop", "library"):
             new = NewService(id=name, name=name.capitalize(), key_name=f"access-{name}")
             await add_service(verifier.store, verifier.sealer, new, now=utc_now())
-        return await add_api_key(
-            verifier.store, verifier.sealer, service_id="shop", label="test", now=utc_now()
-        )
+        kiosk = NewService(id="kiosk", name="Kiosk", prefix="redirect_uri")
+        await add_service(verifier.store, verifier.sealer, kiosk, now=utc_now())
+        return [
+            await add_api_key(verifier.store, verifier.sealer, service_id=name, label="test", now=utc_now())
+            for name in ("shop", "kiosk")
+        ]
 
 
 @asynccontextmanager

@@ -117,7 +117,7 @@
     .qr { display: block; width: min(100%, 17rem); height: auto; margin: 0 auto; padding: .25rem; border-radius: 10px; background: #fff; }
     summary { min-height: 44px; padding: .5rem 0; cursor: pointer; color: var(--accent); }
     code { display: block; padding: .6rem; margin: 0 0 .6rem; border: 1px dashed var(--edge); border-radius: 8px; font-size: .8em; user-select: all; }
-    [role="status"] { margin: 0; font-weight: 550; } [role="status"]:empty { display: none; }
+    [role="status"] { margin: 0 0 .75rem; font-weight: 550; } [role="status"]:empty { display: none; }
     [role="status"]::before { content: ""; display: inline-block; width: .7em; height: .7em; margin-inline-end: .5em; border-radius: 50%; background: var(--accent); }
     @media (prefers-reduced-motion: no-preference) { :host([state="pending"]) [role="status"]::before { animation: pulse 1.6s ease-in-out infinite; } }
     @keyframes pulse { 50% { opacity: .25; } }
@@ -156,7 +156,7 @@
       root.adoptedStyleSheets = [sheet];
       this.#body = make("div", { lang: this.#language() });
       this.#status = make("p", { role: "status", "aria-live": "polite", lang: this.#language(), part: "status" });
-      root.append(this.#body, this.#status);
+      root.append(this.#status, this.#body); // the status above: on a phone it would be out of sight below
       this.#idle("");
     }
 
@@ -182,7 +182,9 @@
     }
 
     #waiting() {
-      const time = new Date(this.#expires).toLocaleTimeString(this.#language(), { hour: "2-digit", minute: "2-digit" });
+      const language = this.#language();
+      const region = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language; // en-GB is not en-US
+      const time = new Date(this.#expires).toLocaleTimeString(region, { hour: "2-digit", minute: "2-digit" });
       return fill(this.#words.waiting, { time });
     }
 
@@ -255,7 +257,7 @@
     }
 
     async #poll() {
-      if (Date.now() >= this.#expires) return this.#end("expired");
+      if (Date.now() >= this.#expires) return this.getAttribute("state") === "answered" ? this.#stop() : this.#end("expired");
       try {
         const { state, continue: next } = await this.#call("GET", this.#path());
         if (this.#status.textContent === this.#words.offline) this.#say(this.#waiting());
@@ -295,6 +297,7 @@
         const found = await navigator.credentials.get({ digital: { requests }, mediation: "required", signal: this.#abort.signal });
         const answer = { protocol: found.protocol, data: typeof found.data === "string" ? JSON.parse(found.data) : found.data };
         await this.#call("POST", this.#path("/digital/response"), answer);
+        await this.#poll();
       } catch (error) {
         if (error.name === "AbortError") return; // cancelled, or answered by another way meanwhile
         this.#say(error instanceof Refused ? this.#words.rejected : error.name === "NotAllowedError" ? this.#words.closed : this.#words.failed);
@@ -305,6 +308,7 @@
       try {
         await navigator.clipboard.writeText(link);
         this.#say(this.#words.copied);
+        this.shadowRoot.getElementById("byoid-copy").textContent = this.#words.copied;
       } catch {
         getSelection().selectAllChildren(this.shadowRoot.getElementById("byoid-link"));
       }

@@ -1,0 +1,92 @@
+"""The playground: a query from a template or one's own, the request as wallets get it, the verdict."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.verifier.browser.conftest import PHONE, Look, NewContext
+from tests.verifier.browser.places import Places
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def use(page: Page, places: Places, template: str) -> None:
+    await page.goto(f"{places.verifier}/playground?template={template}")
+    await page.locator("#use-query").click()
+    await page.locator("#byoid-identify").click()
+    await expect(page.locator("#byoid-qr")).to_be_visible()
+
+
+async def test_a_template_becomes_a_request_and_a_verdict(places: Places, new_context: NewContext, look: Look) -> None:
+    page = await (await new_context()).new_page()
+    await page.goto(f"{places.verifier}/playground")
+    await page.get_by_label("Personal ID and proof of residence of one person").check()
+    await page.locator("#fill-query").click()
+    await look(page, "playground-desktop")
+    await page.locator("#use-query").click()
+    await page.locator("#byoid-identify").click()
+    await page.get_by_text("The request, as a wallet gets it").click()
+    await expect(page.locator("#request-text")).to_contain_text("oauth-authz-req+jwt")
+    request = json.loads(await page.locator("#request-text").text_content() or "")
+    await look(page, "playground-query-desktop")
+
+    await places.holder.share(await page.locator("#byoid-link").text_content() or "")
+
+    await expect(page.get_by_role("heading", name="Accepted")).to_be_visible()
+    await expect(page.locator(".credential")).to_have_count(2)
+    await expect(page.get_by_text("Lindenmoor").first).to_be_visible()
+    await look(page, "playground-verdict-desktop")
+    assert request["payload"]["response_mode"] == "direct_post.jwt"
+    assert [each["id"] for each in request["payload"]["dcql_query"]["credentials"]] == [
+        "pid", "pid_mdoc", "residence", "residence_mdoc",
+    ]  # fmt: skip
+
+
+async def test_the_person_comes_back_from_a_web_wallet(places: Places, new_context: NewContext, look: Look) -> None:
+    page = await (await new_context(**PHONE)).new_page()
+    await page.goto(f"{places.verifier}/playground?template=residence")
+    await look(page, "playground-phone")
+    await use(page, places, "residence")
+    await page.get_by_role("link", name="Continue with wallet.localhost").click()
+    await page.get_by_role("button", name="Share").click()
+
+    await expect(page.get_by_role("heading", name="Accepted")).to_be_visible()
+    await look(page, "playground-verdict-phone")
+
+
+async def test_credentials_of_two_people_are_refused_with_the_reason(
+    places: Places, new_context: NewContext, look: Look
+) -> None:
+    page = await (await new_context()).new_page()
+    await use(page, places, "person_and_residence")
+    mixed = replace(places.holder)
+    other = {
+        "family_name": "Berg",
+        "given_name": "Kim",
+        "birthdate": "1990-05-01",
+        "address": {"locality": "Lindenmoor"},
+    }
+    vct = "urn:byoid:residence:1"
+    mixed.sd_jwts[vct] = mixed.world.issuer.residence(mixed.holder, vct=vct, claims=other)
+
+    with pytest.raises(AssertionError, match="invalid_request"):
+        await mixed.share(await page.locator("#byoid-link").text_content() or "")
+
+    await page.get_by_role("link", name="Show why").click()
+    await expect(page.get_by_role("heading", name="Refused")).to_be_visible()
+    await expect(page.locator("#reasons")).to_contain_text("a claim that must be the same in all credentials is not")
+
+
+async def test_a_query_that_cannot_be_used_comes_back_with_the_reason(
+    places: Places, new_context: NewContext, look: Look
+) -> None:
+    page = await (await new_context(quiet=False, locale="de-DE")).new_page()
+    await page.goto(f"{places.verifier}/playground")
+    await page.locator("#definition").fill('{"dcql_query": {"credentials": []}}')
+    await page.locator("#use-query").click()
+
+    await expect(page.get_by_role("alert")).to_contain_text("Diese Abfrage kann nicht benutzt werden")
+    await expect(page.locator("#definition")).to_have_value('{"dcql_query": {"credentials": []}}')
+    await look(page, "playground-problem-desktop")

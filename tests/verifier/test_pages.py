@@ -1,0 +1,119 @@
+"""The verifier's pages without a browser: texts, templates of queries, who gets them, and who does not."""
+
+from pathlib import Path
+
+import httpx2
+import jinja2
+import pytest
+from httpx2 import ASGITransport
+
+from byoid.message import parse_message
+from byoid.presentation.dcql import MSO_MDOC, SD_JWT_VC
+from byoid.relying_party.messages import QueryDefinition
+from byoid.service.i18n import LANGUAGES, load_catalogues
+from byoid.service.pages import ASSETS
+from byoid.service.settings import SettingsError
+from byoid.service.trust_files import load_trust
+from tests.verifier.conftest import URL, Run
+from tests.verifier.world import LIST, World
+from verifier.app import create_app
+from verifier.policies import compile_policy
+from verifier.settings import VerifierSettings
+from verifier.web.pages import WEB
+from verifier.web.query_templates import FORMATS, TEMPLATES, Template
+
+
+@pytest.fixture
+def demo(settings: VerifierSettings) -> VerifierSettings:
+    """Settings with a playground, which asks as the service `shop`."""
+    return settings.model_copy(update={"playground_service": "shop"})
+
+
+def texts_of(folder: Path) -> set[str]:
+    environment = jinja2.Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+    return {
+        text
+        for path in folder.glob("*.html")
+        for _, _, text in environment.extract_translations(path.read_text("utf-8"))
+        if isinstance(text, str)
+    }
+
+
+@pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "en"])
+def test_every_text_has_a_translation(language: str) -> None:
+    catalogue = load_catalogues([ASSETS / "locales", WEB / "locales"])[language]
+    texts = texts_of(WEB / "templates") | {each.title for each in TEMPLATES.values()}
+
+    assert {text for text in texts if not catalogue.texts.get(text)} == set()
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+@pytest.mark.parametrize("formats", [FORMATS, (SD_JWT_VC,), (MSO_MDOC,)], ids=["both", "sd-jwt", "mdoc"])
+def test_every_template_is_a_query_that_can_be_asked(
+    template: Template, formats: tuple[str, ...], world: World
+) -> None:
+    wire = {**template.definition(formats), "trust": {"*": {"lists": [LIST]}}}
+
+    policy = compile_policy(parse_message(QueryDefinition, wire), anchors=load_trust(world.folder / "trust.toml"))
+
+    assert policy.query.credentials
+    assert bool(policy.same_person) == (template.id == "person_and_residence")
+
+
+def test_production_refuses_the_playground(settings: VerifierSettings) -> None:
+    given = {**settings.model_dump(), "profile": "production", "sealing_keys": settings.sealing_keys}
+
+    with pytest.raises(SettingsError, match="VERIFIER_PLAYGROUND_SERVICE: production refuses the playground"):
+        VerifierSettings.load(**{**given, "playground_service": "shop"})
+
+
+async def test_there_is_no_playground_unless_it_is_set(run: Run, settings: VerifierSettings) -> None:
+    async with run(settings) as running:
+        assert (await running.client.get("/playground")).status_code == 404
+        assert (await running.client.get("/static/byoid-verify.js")).status_code == 200
+
+
+async def test_another_site_cannot_use_the_playground(run: Run, demo: VerifierSettings) -> None:
+    async with run(demo) as running:
+        page = await running.client.get("/playground")
+        elsewhere = {"Origin": "https://evil.test", "Sec-Fetch-Site": "cross-site"}
+        form = await running.client.post("/playground", data={"definition": "{}"}, headers=elsewhere)
+        start = await running.client.post("/playground/queries/pid/attempts", json={}, headers=elsewhere)
+        without_session = httpx2.AsyncClient(transport=ASGITransport(running.app), base_url=URL)
+        looked = await without_session.get("/playground/queries/pid/attempts/a.b.c")
+        queries = await running.api.get("/api/v1/queries")
+
+    assert page.status_code == 200
+    assert {form.status_code, start.status_code, looked.status_code} == {400}
+    assert queries.json() == {"queries": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/playground/queries/none", 404),
+        ("/playground/queries/none/attempts/a.b", 404),
+        ("/playground/queries/none/attempts/a.b.c/qr.svg", 404),
+        ("/playground/queries/none/attempts/a.b.c/request", 404),
+        ("/playground/queries/none/attempts/a.b.c/result", 303),
+        ("/playground/queries/none/attempts/return?response_code=x", 400),
+        ("/language/xx", 404),
+        ("/language/de?back=//evil.test", 303),
+    ],
+)
+async def test_what_is_not_there_is_not_an_error_of_ours(
+    run: Run, demo: VerifierSettings, path: str, status: int
+) -> None:
+    async with run(demo) as running:
+        await running.client.get("/playground")
+        found = await running.client.get(path)
+
+    assert found.status_code == status
+    assert found.headers.get("location", "/").startswith("/")
+    assert not found.headers.get("location", "/").startswith("//")
+
+
+def test_the_application_has_no_route_of_the_playground_in_production(settings: VerifierSettings) -> None:
+    app = create_app(settings)
+
+    assert [route for route in app.router.routes if "playground" in getattr(route, "path", "")] == []
