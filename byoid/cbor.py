@@ -8,13 +8,13 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
 from math import isfinite
 from typing import Any, Final
 
 import cbor2
 
 from byoid.errors import MalformedInput
+from byoid.lazy import cached_property
 
 MAX_CBOR_BYTES: Final = 1 << 20
 MAX_CBOR_DEPTH: Final = 16

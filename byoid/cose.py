@@ -7,7 +7,6 @@ everywhere in byoid; only this module knows their numbers.
 import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from byoid.cbor import MAX_CBOR_BYTES, cbor_dumps, cbor_head, cbor_loads, encode_bytes
 from byoid.errors import BadSignature, MalformedInput, WrongType
 from byoid.keys import PublicKey
+from byoid.lazy import cached_property
 
 MAX_CERTIFICATES: Final = 8
 

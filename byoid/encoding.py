@@ -19,7 +19,12 @@ MAX_INTEGER_DIGITS: Final = 40
 
 def b64u_encode(data: bytes) -> str:
     """Encode bytes as base64url without padding."""
-    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
+    return b64u_encode_bytes(data).decode("ascii")
+
+
+def b64u_encode_bytes(data: bytes) -> bytes:
+    """Encode bytes as base64url without padding, for what is hashed or signed next."""
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
@@ -84,9 +89,9 @@ def _bounded(text: str) -> int:
     return int(text)
 
 
-_DECODER: Final = json.JSONDecoder(
+_scan: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
-)
+).scan_once
 _WHITESPACE: Final = " \t\n\r"
 
 
@@ -107,7 +112,7 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
             raise MalformedInput(f"JSON is nested deeper than {max_depth}")
         text = text.strip(_WHITESPACE)
-        value, end = _DECODER.raw_decode(text)
+        value, end = _scan(text, 0)
         if end != len(text):
             raise MalformedInput("more follows the JSON value")
         # Half a surrogate pair can hide behind an escape, and would fail in whatever writes it later.
@@ -116,7 +121,7 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         return value
     except UnicodeError:
         raise MalformedInput("JSON with text that is not Unicode") from None
-    except (ValueError, RecursionError):
+    except (ValueError, StopIteration, RecursionError):
         raise MalformedInput("not JSON") from None
 
 
@@ -129,12 +134,14 @@ def json_object(
         MalformedInput: not JSON, or not an object.
     """
     value = json_loads(data, max_bytes=max_bytes, max_depth=max_depth)
-    if not isinstance(value, dict):
+    if type(value) is not dict:
         raise MalformedInput(f"expected a JSON object, got {type(value).__name__}")
     return value
 
 
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))  # dear to make
+_encode: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode  # dear to make
 
 
 def json_dumps(value: Any) -> bytes:
@@ -143,7 +150,7 @@ def json_dumps(value: Any) -> bytes:
     Raises:
         ValueError: NaN, infinity, or a value that JSON does not have. Our own fault, never the peer's.
     """
-    return _ENCODER.encode(value).encode("utf-8")
+    return _encode(value).encode("utf-8")
 
 
 def _depth(text: str) -> int:

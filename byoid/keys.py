@@ -6,8 +6,7 @@ form of JOSE and COSE. Nothing here decides which algorithm is acceptable: calle
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeAlias, cast
 
 from cryptography import x509
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps, sha256
 from byoid.errors import BadSignature, MalformedInput
+from byoid.lazy import cached_property
 
 Jwk: TypeAlias = Mapping[str, Any]
 NativePublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
@@ -61,6 +61,12 @@ class PublicKey:
     """A loaded public key: P-256, P-384, P-521, Ed25519, or RSA of at least 2048 bits (PS256 only)."""
 
     native: NativePublicKey
+    curve: _Curve | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        native = self.native
+        is_ec = isinstance(native, ec.EllipticCurvePublicKey)
+        object.__setattr__(self, "curve", _CURVE_OF_NATIVE[native.curve.name] if is_ec else None)
 
     @classmethod
     def from_native(cls, native: object) -> Self:
@@ -97,7 +103,7 @@ class PublicKey:
             MalformedInput: not a JWK of a kind that byoid uses, a point off the curve, or a private or symmetric key:
                 whoever sends us a private key must not use it any more.
         """
-        if not isinstance(jwk, Mapping):
+        if type(jwk) is not dict and not isinstance(jwk, Mapping):
             raise MalformedInput(f"expected a JWK object, got {type(jwk).__name__}")
         if not PRIVATE_MEMBERS.isdisjoint(jwk):
             raise MalformedInput("expected a public JWK, got one with private members")
@@ -105,9 +111,7 @@ class PublicKey:
             key = cls(_load_public(jwk))
         except (ValueError, TypeError, KeyError) as error:
             raise MalformedInput(f"the JWK is not a usable public key: {type(error).__name__}") from error
-        if (
-            jwk["kty"] == "EC"
-        ):  # strict base64url: these texts are the only ones for this point, no need to make them anew
+        if jwk["kty"] == "EC":  # strict base64url: these texts are the only ones for this point
             vars(key)["jwk"] = {member: jwk[member] for member in ("kty", "crv", "x", "y")}
         return key
 
@@ -123,12 +127,7 @@ class PublicKey:
         except (ValueError, KeyError):
             raise MalformedInput(f"the coordinates are no public key on {curve}") from None
 
-    @cached_property
-    def curve(self) -> _Curve | None:
-        """The curve of an EC key."""
-        return _CURVE_OF_NATIVE[self.native.curve.name] if isinstance(self.native, ec.EllipticCurvePublicKey) else None
-
-    @cached_property
+    @property
     def algorithms(self) -> frozenset[str]:
         """The JOSE signature algorithms that fit this key."""
         if self.curve:

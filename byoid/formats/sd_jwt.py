@@ -27,6 +27,7 @@ PLACEHOLDER: Final = "..."
 HASH_NAME: Final = "_sd_alg"
 
 _RESERVED: Final = frozenset({DIGESTS, PLACEHOLDER, HASH_NAME})
+_CONTAINERS: Final = (dict, list)
 _MEMBER_LENGTH: Final = 3
 _ELEMENT_LENGTH: Final = 2
 
@@ -134,7 +135,8 @@ def process(
         raise WrongType(f"expected _sd_alg to be one of {', '.join(sorted(hash_names))}")
     always = {name: payload[name] for name in always_disclosed & payload.keys()}
     for name, value in always.items():
-        _refuse_hidden(name, value)
+        if type(value) in _CONTAINERS:
+            _refuse_hidden(name, value)
     walk = _Walk(_by_digest(disclosures, hash_name), always_disclosed)  # 3.1
     members = {name: value for name, value in payload.items() if name not in always and name != HASH_NAME}  # 3.6
     claims = always | walk.object(members, ())  # 3.2 to 3.5, 4
@@ -167,7 +169,7 @@ def digest(text: str, hash_name: str) -> str:
         raise WrongType(f"expected one of the hash algorithms {', '.join(HASH_ALGORITHMS)}")
     if not text.isascii():
         raise MalformedInput("an SD-JWT with a character outside ASCII")
-    return b64u_encode(HASH_ALGORITHMS[hash_name](text.encode("ascii")).digest())
+    return b64u_encode(HASH_ALGORITHMS[hash_name](text.encode()).digest())
 
 
 def numeric_date(claims: Mapping[str, Any], name: str) -> datetime | None:
@@ -192,7 +194,7 @@ def check_validity(claims: Mapping[str, Any], *, now: datetime, leeway: timedelt
         NotYetValid: `nbf` or `iat` is to come.
         MalformedInput: one of them is not a NumericDate.
     """
-    expires, begins, issued = (numeric_date(claims, name) for name in ("exp", "nbf", "iat"))
+    expires, begins, issued = numeric_date(claims, "exp"), numeric_date(claims, "nbf"), numeric_date(claims, "iat")
     if expires is not None and now >= expires + leeway:
         raise Expired(f"the SD-JWT expired at {expires.isoformat()}")
     if begins is not None and now < begins - leeway:
@@ -215,9 +217,9 @@ class _Walk:
         """Process a value; the path bounds the depth, since disclosures within disclosures escape the JSON parser."""
         if len(path) > MAX_JSON_DEPTH:
             raise MalformedInput(f"an SD-JWT is nested deeper than {MAX_JSON_DEPTH}")
-        if isinstance(value, dict):
+        if type(value) is dict:
             return self.object(value, path)
-        return self.array(value, path) if isinstance(value, list) else value
+        return self.array(value, path) if type(value) is list else value
 
     def object(self, members: dict[str, Any], path: ClaimPath) -> dict[str, Any]:
         """Process an object: what is open first, then what its `_sd` discloses (3.3.2)."""
@@ -227,7 +229,7 @@ class _Walk:
         for name, value in members.items():
             if name == DIGESTS:
                 continue
-            claims[name] = self.value(value, (*path, name)) if isinstance(value, dict | list) else value
+            claims[name] = self.value(value, (*path, name)) if type(value) in _CONTAINERS else value
         if DIGESTS in members:
             for found in self.find(members[DIGESTS]):
                 self.insert(found, claims, path)
@@ -236,9 +238,8 @@ class _Walk:
     def insert(self, found: tuple[int, str], claims: dict[str, Any], path: ClaimPath) -> None:
         """Insert a disclosed member (3.3.2.1 to 3.3.2.5)."""
         index, disclosure = found
-        content = _content(disclosure, _MEMBER_LENGTH)
-        name = content[1]
-        if not isinstance(name, str):
+        _, name, value = _content(disclosure, _MEMBER_LENGTH)
+        if type(name) is not str:
             raise MalformedInput(f"expected a string as a disclosure's claim name, got {type(name).__name__}")
         if name in _RESERVED:
             raise MalformedInput(f"a disclosure has the claim name {name}")
@@ -248,7 +249,7 @@ class _Walk:
             raise MalformedInput(f"the claim {name} must not be selectively disclosable")
         place = (*path, name)
         self.disclosed[place] = index
-        claims[name] = self.value(content[2], place)
+        claims[name] = self.value(value, place) if type(value) in _CONTAINERS else value
 
     def array(self, elements: list[Any], path: ClaimPath) -> list[Any]:
         """Process an array: disclosed elements take their place, the others are left out (3.3.3, 3.4)."""
@@ -290,20 +291,19 @@ def _by_digest(disclosures: Sequence[str], hash_name: str) -> dict[str, tuple[in
 def _content(disclosure: str, length: int) -> list[Any]:
     """Decode a disclosure: salt, name and value of a member, or salt and value of an element."""
     content = json_loads(b64u_decode(disclosure))
-    if not isinstance(content, list) or len(content) != length:
+    if type(content) is not list or len(content) != length:
         raise MalformedInput(f"expected a disclosure to be an array of {length} elements")
-    if not isinstance(content[0], str):
+    if type(content[0]) is not str:
         raise MalformedInput(f"expected a string as a disclosure's salt, got {type(content[0]).__name__}")
     return content
 
 
 def _refuse_hidden(name: str, value: Any) -> None:
     """Refuse digests within a claim that decides about validity: what they hide could not be checked."""
-    if isinstance(value, dict):
+    if type(value) is dict:
         if not _RESERVED.isdisjoint(value):
             raise MalformedInput(f"nothing in the claim {name} may be selectively disclosable")
-        for member in value.values():
+        value = value.values()
+    for member in value:
+        if type(member) in _CONTAINERS:
             _refuse_hidden(name, member)
-    elif isinstance(value, list):
-        for element in value:
-            _refuse_hidden(name, element)

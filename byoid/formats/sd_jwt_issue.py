@@ -5,7 +5,6 @@ so that their order says nothing. SHA-256 only: others are accepted, none is bet
 """
 
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,7 +12,7 @@ from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias
 
 from byoid.claims import ClaimPath
-from byoid.encoding import b64u_encode, json_dumps
+from byoid.encoding import b64u_encode, b64u_encode_bytes, json_dumps
 from byoid.formats.sd_jwt import DEFAULT_HASH, DIGESTS, HASH_NAME, PLACEHOLDER
 
 
@@ -30,6 +29,7 @@ SALT_BYTES: Final = 18  # at least 128 bits (section 9.3); 18 bytes are 24 chara
 _SALT_CHARACTERS: Final = 24
 _SALTS_AT_ONCE: Final = 32
 _RESERVED: Final = frozenset({DIGESTS, PLACEHOLDER, HASH_NAME})
+_CONTAINERS: Final = (dict, list)
 
 
 def conceal(
@@ -76,10 +76,10 @@ class _Concealment:
         payload: dict[str, Any] = {}
         digests: list[str] = []
         for name, value in members.items():
-            inner = () if self.disclosable is ALL else tuple([(*place, name) for place in places])
-            concealed = self.value(value, inner) if isinstance(value, dict | list) else value
-            if self.hides(inner):
-                digests.append(self.disclose(b'["%s",%s,%s]' % (self.salt(), json_dumps(name), json_dumps(concealed))))
+            inner = tuple([(*place, name) for place in places])
+            concealed = self.value(value, inner) if isinstance(value, _CONTAINERS) else value
+            if self.disclosable is ALL or not self.disclosable.isdisjoint(inner):
+                digests.append(self.disclose(json_dumps(name) + b"," + json_dumps(concealed)))
             else:
                 payload[name] = concealed
         if digests:
@@ -91,31 +91,24 @@ class _Concealment:
     def array(self, elements: list[Any], places: tuple[ClaimPath, ...]) -> list[Any]:
         payload: list[Any] = []
         for index, element in enumerate(elements):
-            inner = () if self.disclosable is ALL else tuple([(*p, at) for p in places for at in (None, index)])
-            concealed = self.value(element, inner) if isinstance(element, dict | list) else element
-            if self.hides(inner):
-                concealed = {PLACEHOLDER: self.disclose(b'["%s",%s]' % (self.salt(), json_dumps(concealed)))}
+            inner = tuple([(*place, at) for place in places for at in (None, index)])
+            concealed = self.value(element, inner) if isinstance(element, _CONTAINERS) else element
+            if self.disclosable is ALL or not self.disclosable.isdisjoint(inner):
+                concealed = {PLACEHOLDER: self.disclose(json_dumps(concealed))}
             payload.append(concealed)
         return payload
 
     def value(self, value: Any, places: tuple[ClaimPath, ...]) -> Any:
         return self.object(value, places) if isinstance(value, dict) else self.array(value, places)
 
-    def hides(self, places: tuple[ClaimPath, ...]) -> bool:
-        return self.disclosable is ALL or not self.disclosable.isdisjoint(places)
-
     def disclose(self, content: bytes) -> str:
-        """Keep a disclosure and return its digest."""
-        disclosure = b64u_encode(content)
-        self.disclosures.append(disclosure)
-        return b64u_encode(sha256(disclosure.encode("ascii")).digest())
-
-    def salt(self) -> bytes:
-        """Return a salt that was never used: random bytes are drawn for many at once."""
+        """Keep a disclosure and return its digest. Salts are drawn for many disclosures at once, each is used once."""
         if not self.salts:
-            text = urlsafe_b64encode(os.urandom(SALT_BYTES * _SALTS_AT_ONCE))
+            text = b64u_encode_bytes(os.urandom(SALT_BYTES * _SALTS_AT_ONCE))
             self.salts = [text[at : at + _SALT_CHARACTERS] for at in range(0, len(text), _SALT_CHARACTERS)]
-        return self.salts.pop()
+        disclosure = b64u_encode_bytes(b'["' + self.salts.pop() + b'",' + content + b"]")
+        self.disclosures.append(disclosure.decode("ascii"))
+        return b64u_encode(sha256(disclosure).digest())
 
 
 def _refuse_reserved(value: Any) -> None:

@@ -8,7 +8,6 @@ is the caller's policy, and so is looking at the status.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any, Final, Self
 
 from byoid.claims import ClaimPath
@@ -29,6 +28,7 @@ from byoid.formats.sd_jwt_key_binding import TRANSACTION_DATA_HASHES, prepare_ke
 from byoid.formats.status_list import StatusReference
 from byoid.jose import SIGNATURE_ALGORITHMS, UnsignedJws, prepare_jws, x5c_header
 from byoid.keys import PRIVATE_MEMBERS, Jwk, PublicKey
+from byoid.lazy import cached_property
 
 __all__ = [
     "ALL",

@@ -8,7 +8,6 @@ is refused for a wrong shape or a wrong nonce. Nothing is fetched: status refere
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Final, Self
 
 from byoid.encoding import b64u_decode
@@ -21,6 +20,7 @@ from byoid.formats.sd_jwt_vc import SdJwtVc, parse_sd_jwt_vc, verify_sd_jwt_vc
 from byoid.formats.status_list import StatusReference
 from byoid.jose import parse_jws
 from byoid.keys import Jwk, PrivateKey, PublicKey
+from byoid.lazy import cached_property
 from byoid.message import parse_message
 from byoid.presentation.dcql import MSO_MDOC, SD_JWT_VC, CredentialQuery, DcqlQuery
 from byoid.presentation.issuer_trust import IssuerTrust, MetadataTrust, TrustedIssuer, establish_issuer

@@ -7,7 +7,6 @@ list gives a new set, and whatever was remembered under the old one is not found
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import Final, Self
 
 from cryptography import x509
@@ -18,6 +17,7 @@ from cryptography.x509.verification import Store
 from byoid.encoding import sha256
 from byoid.errors import MalformedInput, UntrustedIssuer
 from byoid.keys import PublicKey
+from byoid.lazy import cached_property
 
 MAX_ANCHORS: Final = 10_000
 

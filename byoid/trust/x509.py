@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from itertools import pairwise
 from typing import Final, TypeAlias, TypeVar
 
@@ -21,6 +20,7 @@ from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PublicKey
+from byoid.lazy import cached_property
 from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors, country_names, subject_of
 from byoid.trust.crl import Crls
 from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, profile_of

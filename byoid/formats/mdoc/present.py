@@ -6,7 +6,6 @@ per credential, transaction data as device-signed elements). Items and IssuerAut
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 from cbor2 import dumps
@@ -20,6 +19,7 @@ from byoid.formats.mdoc.session import agree_mac_key, device_authentication_byte
 from byoid.formats.mdoc.structures import IssuerSigned, parse_issuer_signed
 from byoid.formats.status_list import StatusReference
 from byoid.keys import PrivateKey, PublicKey
+from byoid.lazy import cached_property
 
 Element = tuple[str, str]
 
