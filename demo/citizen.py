@@ -53,7 +53,7 @@ class Citizen:
     async def share(self, request: dict[str, Any]) -> dict[str, Any]:
         """Choose what the wallet suggests, and approve it with the passkey: two taps."""
         choice = {"cards": request["suggested"], "accepted_cautions": request["cautions"]}
-        ceremony = await self._call("POST", f"/api/requests/{request['id']}/proposal", choice)
+        ceremony = await self._call("POST", f"/api/requests/{request['id']}/choice", choice)
         return await self._call("POST", f"/api/requests/{request['id']}/approve", self._passkey.get(ceremony))
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -65,5 +65,6 @@ class Citizen:
                 self._cookie = value.partition("=")[2].partition(";")[0]
         answer: dict[str, Any] = response.json() if response.content else {}
         if response.is_error:
-            raise CitizenError(answer.get("error", str(response.status_code)), answer.get("error_description", ""))
+            code = answer.get("peer_error") or answer.get("error") or str(response.status_code)
+            raise CitizenError(code, answer.get("error_description", ""))
         return answer

@@ -22,7 +22,7 @@ async def running(apps: Mapping[int, FastAPI], *, host: str, tls: tuple[Path, Pa
         tls: certificate chain and key, for https.
     """
     servers = [uvicorn.Server(_config(app, port, host, tls)) for port, app in apps.items()]
-    tasks = [asyncio.create_task(server.serve(), name=f"server {server.config.port}") for server in servers]
+    tasks = [asyncio.create_task(_serve(server), name=f"server {server.config.port}") for server in servers]
     try:
         async with asyncio.timeout(_START_SECONDS):
             while not all(server.started for server in servers):
@@ -33,6 +33,13 @@ async def running(apps: Mapping[int, FastAPI], *, host: str, tls: tuple[Path, Pa
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _serve(server: uvicorn.Server) -> None:
+    try:
+        await server.serve()
+    except SystemExit as error:  # how uvicorn says that it could not start; it has logged why
+        raise RuntimeError(f"no server on port {server.config.port}") from error
 
 
 def _config(app: FastAPI, port: int, host: str, tls: tuple[Path, Path] | None) -> uvicorn.Config:

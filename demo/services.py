@@ -1,14 +1,16 @@
 """The two services of the demo, as clients of the verifier's HTTP API: what they know is an address and an API key."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 
 from byoid.relying_party.messages import QueryDefinition, TrustRule
 from demo.pki import Service
 
-QUERY = "residence"
+QUERY: Final = "residence"
+BRIEF: Final = "brief"  # the same query, for an answer within seconds
+BRIEF_SECONDS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,16 @@ class ServiceClient:
     api: str
     key: str
 
-    async def define_query(self) -> None:
+    async def define_queries(self) -> None:
         """Say once what is asked, and whose word counts."""
         rule = TrustRule(lists=("demo",), purposes=("pid",))
-        definition = QueryDefinition(dcql_query=self.service.query, trust={"*": rule}, lifetime_seconds=600)
-        await self._call("PUT", f"/queries/{QUERY}", definition.to_wire())
+        for name, seconds in ((QUERY, 600), (BRIEF, BRIEF_SECONDS)):
+            definition = QueryDefinition(dcql_query=self.service.query, trust={"*": rule}, lifetime_seconds=seconds)
+            await self._call("PUT", f"/queries/{name}", definition.to_wire())
 
-    async def ask(self) -> dict[str, Any]:
+    async def ask(self, query: str = QUERY) -> dict[str, Any]:
         """Start a transaction: its id, and the link for a wallet."""
-        return await self._call("POST", "/transactions", {"query": QUERY, "request_uri_method": "post"})
+        return await self._call("POST", "/transactions", {"query": query, "request_uri_method": "post"})
 
     async def result(self, transaction_id: str) -> dict[str, Any]:
         """Read what came of it: claims and verdicts, or the reasons."""

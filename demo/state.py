@@ -113,6 +113,7 @@ def verifier_settings(state: State) -> VerifierSettings:
         keys=state.pki,
         trust=state.pki / "trust.toml",
         wallet_endpoints=(f"{state.url('wallet')}/authorize",),
+        status_minimum="PT1S",
     )
 
 
@@ -120,7 +121,7 @@ def wallet_settings(state: State) -> WalletSettings:
     """Return the settings of the wallet."""
     kek = state.folder / "kek.key"
     if not kek.exists():
-        kek.write_text(b64u_encode(secrets.token_bytes(32)), "ascii")
+        kek.write_bytes(secrets.token_bytes(32))
         kek.chmod(0o600)
     return WalletSettings.load(
         **_common(state, "wallet"),

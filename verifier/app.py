@@ -130,7 +130,7 @@ def make_verifier(
         transactions=SqlTransactions(database, transactions, sealer, on_concluded=concluded),
         sealer=sealer,
         anchors=anchors,
-        statuses=StatusListCache(client),
+        statuses=StatusListCache(client, minimum=settings.status_minimum),
         cache=ChainCache(),
         outbox=Outbox(outbox, sealer=sealer, client=client, find=services.destination),
         clock=clock,

@@ -30,6 +30,8 @@ class VerifierSettings(ServiceSettings):
     event_interval: timedelta = timedelta(seconds=1)
     # How often status lists that were used are fetched anew, before their time is over.
     status_refresh_interval: timedelta = timedelta(seconds=60)
+    # A status list is used at least so long, whatever shorter `ttl` its issuer states.
+    status_minimum: timedelta = timedelta(seconds=30)
     expiry_interval: timedelta = timedelta(seconds=60)
     # Compiled queries that a worker remembers.
     max_policies: int = Field(default=1000, ge=1)

@@ -1,6 +1,7 @@
 """Errors of the JSON API: the code that programs know, and the id of the text that a citizen should see.
 
-`{"error", "error_description", "message"}`; `message` is one of `wallet.messages.MESSAGE_IDS`, whose texts the pages
+`{"error", "error_description", "message", "peer_error"?}`: the last is the code that an issuer or verifier answered
+with. `message` is one of `wallet.messages.MESSAGE_IDS`, whose texts the pages
 have, and an app of one's own writes. The description names a rule, never a value.
 """
 
@@ -41,4 +42,7 @@ def render(_: Request, error: Exception) -> Response:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), _BAD_REQUEST)
     code = "server_error" if isinstance(error, PeerError) else "invalid_request"
     description = "Another service did not answer as expected." if isinstance(error, PeerError) else "It was refused."
-    return JSONResponse({"error": code, "error_description": description, "message": message}, status, NO_STORE)
+    body = {"error": code, "error_description": description, "message": message}
+    if isinstance(error, PeerError) and error.code is not None:
+        body["peer_error"] = error.code
+    return JSONResponse(body, status, NO_STORE)
