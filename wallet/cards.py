@@ -108,7 +108,7 @@ class StatusEntry(SealedValue):
 class CopyContent(SealedValue):
     """One copy: its text (an mdoc as base64url of IssuerSigned), its holder key, and to whom it was shown how often."""
 
-    key_id: str | None
+    key_id: str | None = None
     text: str = Field(repr=False)
     expires_at: datetime | None = None
     status: StatusEntry | None = None

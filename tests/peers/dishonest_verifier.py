@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode
 
 import httpx2
 
-from byoid.encoding import b64u_encode, json_dumps, json_object
+from byoid.encoding import b64u_encode, json_dumps, sha256
 from byoid.jose import prepare_jws, x5c_header
 from byoid.keys import PrivateKey
 from byoid.presentation.client_id import REQUEST_OBJECT_TYPE
@@ -23,7 +23,6 @@ from byoid.presentation.response import EncryptedResponse, decrypt_response
 from byoid.service.trust_files import load_signer
 from byoid.signing import SoftwareSigner, sign_now
 from byoid.trust.registration import RegisteredClaim, RegisteredCredential, RegistrationClaims, prepare_registration
-from byoid.trust.x509 import x509
 
 URL = "https://verifier.test"
 PID = "urn:eudi:pid:de:1"
@@ -54,7 +53,7 @@ class VerifierPeer:
 
     def __post_init__(self) -> None:
         self.signer = load_signer(self.keys / "access-library.key", self.keys / "access-library.pem")
-        client_id = "x509_hash:" + b64u_encode(_hash(self.signer.x5c[0]))
+        client_id = f"x509_hash:{b64u_encode(sha256(self.signer.x5c[0]))}"
         now = int(self.clock().timestamp())
         self.claims = {
             "response_type": "vp_token",
@@ -208,19 +207,3 @@ def mdoc(query_id: str, *names: str, **members: Any) -> dict[str, Any]:
 
 def _form(request: httpx2.Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
-
-
-def _hash(der: bytes) -> bytes:
-    from byoid.encoding import sha256
-
-    return sha256(der)
-
-
-def payload_of(jwt: str) -> dict[str, Any]:
-    """Read a JWT's claims."""
-    from byoid.encoding import b64u_decode
-
-    return json_object(b64u_decode(jwt.split(".")[1]))
-
-
-__all__ = ["MDOC_PID", "PID", "URL", "VerifierPeer", "mdoc", "payload_of", "query", "sd_jwt", "sign_request", "x509"]

@@ -262,7 +262,7 @@ UNTOLD: list[tuple[str, Defect, type[ByoidError]]] = [
     ("request_uri_is_an_internal_network", link(request_uri="https://10.0.0.7/requests/1"), PeerError),
     ("request_uri_is_the_cloud_metadata", link(request_uri="https://169.254.169.254/latest/meta-data"), PeerError),
     # fetching
-    ("request_is_redirected", answer(lambda *_: httpx2.Response(302, headers={"Location": "https://evil.test"})), PeerError),
+    ("request_is_redirected", answer(lambda *_: httpx2.Response(302, headers={"Location": URL})), PeerError),
     ("request_is_an_error", respond("{}", 500), PeerError),
     ("request_has_another_media_type", answer(lambda _, jwt: httpx2.Response(200, text=jwt)), PeerError),
     ("request_is_a_page", respond("<html>", media_type="text/html"), PeerError),
