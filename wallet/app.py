@@ -1,13 +1,12 @@
 """The wallet's composition root: settings in, application out. The only place where concrete things are chosen."""
 
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
+import httpx2
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -40,6 +39,7 @@ from wallet.verifier_client import VerifierClient
 from wallet.verifier_files import load_verifiers
 from wallet.web import account_pages, api_errors, card_pages, device_pages, history_pages, request_pages
 from wallet.web.passkey_routes import COOKIE, passkey_routes
+from wallet.web.presenting_routes import presenting_routes
 from wallet.web.receiving_routes import receiving_routes, status_routes
 from wallet.web.site import Site
 
@@ -47,20 +47,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 WEB: Final = Path(__file__).parent / "web"
 HOURLY: Final = timedelta(hours=1)
+Mounts = Mapping[str, httpx2.AsyncBaseTransport]
 
 
 def utc_now() -> datetime:
     """Return the time."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What tests put in another's place: the time, applications of this process by address, trusted certificates."""
-
-    clock: Callable[[], datetime] = utc_now
-    mounts: Mapping[str, Any] | None = None
-    ssl_context: ssl.SSLContext | None = None
 
 
 def from_environment() -> FastAPI:
@@ -70,10 +62,15 @@ def from_environment() -> FastAPI:
     return create_app(settings)
 
 
-def create_app(settings: WalletSettings, surroundings: Surroundings | None = None) -> FastAPI:
-    """Make the application: pages, and the JSON API that does the same."""
-    around, door = surroundings or Surroundings(), _DoorOnceOpen()
-    app = FastAPI(title="byoid wallet", version="1", lifespan=_lifespan(settings, around, door))
+def create_app(
+    settings: WalletSettings, *, clock: Callable[[], datetime] = utc_now, mounts: Mounts | None = None
+) -> FastAPI:
+    """Make the application: pages, and the JSON API that does the same.
+
+    `mounts` puts applications of this process in the place of others' addresses.
+    """
+    door = _DoorOnceOpen()
+    app = FastAPI(title="byoid wallet", version="1", lifespan=_lifespan(settings, door, clock, mounts))
     app.state.site = site = Site(settings, door, _pages(settings))
     _add_routes(app, site)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
@@ -92,6 +89,7 @@ def _add_routes(app: FastAPI, site: Site) -> None:
         app.include_router(pages.router, include_in_schema=False)
     app.include_router(passkey_routes(site.door, origin=site.origin))
     app.include_router(receiving_routes(origin=site.origin))
+    app.include_router(presenting_routes(origin=site.origin))
     app.include_router(status_routes())
     app.include_router(health.router(lambda: site.wallet.contents.database))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
@@ -105,14 +103,17 @@ def _pages(settings: WalletSettings) -> Pages:
 
 
 def _lifespan(
-    settings: WalletSettings, around: Surroundings, door: "_DoorOnceOpen"
+    settings: WalletSettings, door: "_DoorOnceOpen", clock: Callable[[], datetime], mounts: Mounts | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await open_database(stack, settings.database_url)
-            door.door = await open_vault(stack, settings, database, clock=around.clock)
-            app.state.wallet = app.state.site.wallet = make_wallet(stack, settings, database, door.door, around)
+            door.door = await open_vault(stack, settings, database, clock=clock)
+            client = http_client(settings, mounts=mounts)
+            stack.push_async_callback(client.aclose)
+            wallet = make_wallet(settings, database, door.door, client, clock=clock)
+            app.state.wallet = app.state.site.wallet = wallet
             if settings.profile == "demo":
                 await database.create_all(WalletTable.metadata)
             yield
@@ -149,22 +150,25 @@ def make_vault(settings: WalletSettings, database: Database, *, clock: Callable[
 
 
 def make_wallet(
-    stack: AsyncExitStack, settings: WalletSettings, database: Database, door: VaultDoor, around: Surroundings
+    settings: WalletSettings,
+    database: Database,
+    door: VaultDoor,
+    client: httpx2.AsyncClient,
+    *,
+    clock: Callable[[], datetime],
 ) -> Wallet:
-    """Make the context of every operation; what it opens is closed with the stack."""
+    """Make the context of every operation. `client` is a guarded one: addresses come from strangers."""
     trust = Trust(load_trust(settings.trust), ChainCache())
-    client = http_client(settings, mounts=around.mounts, ssl_context=around.ssl_context)
-    stack.push_async_callback(client.aclose)
     verifiers = load_verifiers(trust.anchors, settings.verifiers)
     return Wallet(
         settings=settings,
         contents=ContentStore(database),
         door=door,
-        issuers=IssuerClient(client, trust=trust, clock=around.clock),
+        issuers=IssuerClient(client, trust=trust, clock=clock),
         verifiers=VerifierClient(client, trust=verifiers, allow_loopback_http=settings.allow_loopback_http),
-        provider=make_provider(settings, database, clock=around.clock),
+        provider=make_provider(settings, database, clock=clock),
         trust=trust,
-        clock=around.clock,
+        clock=clock,
     )
 
 

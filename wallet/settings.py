@@ -27,7 +27,7 @@ class WalletSettings(ServiceSettings):
     keys: Path
     # The vault's own database, or that of the wallet if not set; production gives it a role of its own.
     vault_database_url: str | None = None
-    # The socket of a vault that is a process of its own (`python -m wallet.vault serve`); then the wallet opens no vault.
+    # The socket of a vault in a process of its own (`python -m wallet.vault serve`); the wallet then opens no vault.
     vault_socket: Path | None = None
     # Wraps keys of passkeys without PRF: "pkcs11:library?token=…" in production, "file:path" in a demo (wallet.keks).
     kek: str

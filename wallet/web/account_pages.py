@@ -106,7 +106,7 @@ async def passkeys_page(request: Request, site: SiteContext, visit: Visitor) -> 
 async def rename_passkey(passkey_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Give a passkey another name."""
     form = await site.form(request)
-    await site.door.run(accounts.rename_passkey, visit.cookie, passkey_id, name=form.get("name", "")[:64] or "–")
+    await site.door.run(accounts.rename_passkey, visit.cookie, passkey_id, name=form.get("name", "?")[:64])
     return see_other("/settings/passkeys")
 
 

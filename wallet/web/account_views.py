@@ -98,6 +98,7 @@ class Confirm:
     back: str
     action: str = ""
     approval: str = ""
+    approval_url: str = "/account/approvals"
     next: str = "/"
 
 
@@ -151,7 +152,7 @@ def confirm_deletion(catalogue: Catalogue) -> Confirm:
     heading, what, services, no, yes = (catalogue.gettext(text) for text in TEXTS[5:])
     return Confirm(
         heading, (what, services), yes, no, back="/settings",
-        approval=json.dumps({"action": "delete-account"}), next="/goodbye",
+        approval=json.dumps({"action": "delete-account"}), approval_url="/api/account/deletion", next="/goodbye",
     )  # fmt: skip
 
 

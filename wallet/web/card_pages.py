@@ -1,5 +1,7 @@
 """Pages about cards: the dashboard, a card, adding one, an offer from its preview to the card in the wallet."""
 
+import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter
@@ -8,8 +10,9 @@ from starlette.responses import Response
 
 from byoid.errors import MalformedInput
 from byoid.oauth.form import parse_form
-from wallet import accounts, deferred, offers, receiving, reissue
+from wallet import accounts, card_status, deferred, offers, receiving, reissue, removal
 from wallet.cards import load_all_copies, load_card, load_cards, load_copies
+from wallet.context import Visit, Wallet
 from wallet.keeping import Received
 from wallet.receipts import Stage, load_receipt
 from wallet.receiving import GoTo, Outcome, TransactionCodeRefused
@@ -18,17 +21,21 @@ from wallet.web.offer_views import offer_view
 from wallet.web.site import PageRoute, SiteContext, Visitor, see_other
 
 router: Final = APIRouter(route_class=PageRoute)
+_STATUS_SECONDS: Final = 2
 
 
 @router.get("/")
 async def dashboard(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Show all cards, and what needs the citizen's attention."""
-    say, now = site.catalogue(request), site.wallet.clock()
-    collected = await deferred.collect_due(site.wallet, visit)
-    copies = await load_all_copies(visit.contents)
-    cards = [views.card_face(card, copies.get(card.id, ()), say, now=now) for card in await load_cards(visit.contents)]
+    say, wallet = site.catalogue(request), site.wallet
+    collected = await deferred.collect_due(wallet, visit)
+    states, copies = await current_states(wallet, visit), await load_all_copies(visit.contents)
+    cards = [
+        views.card_face(card, copies.get(card.id, ()), say, state=states[card.id])
+        for card in await load_cards(visit.contents)
+    ]
     notices = views.dashboard_notices(
-        collected, await deferred.load_promises(visit), await reissue.due_cards(site.wallet, visit), cards, say
+        collected, await deferred.load_promises(visit), await reissue.due_cards(wallet, visit), cards, say
     )
     return site.render(
         request, "dashboard.html", visit=visit, tab="cards", cards=cards, notices=notices,
@@ -44,8 +51,8 @@ async def card_page(card_id: str, request: Request, site: SiteContext, visit: Vi
     copies = await load_copies(visit.contents, card_id)
     return site.render(
         request, "card.html", visit=visit, tab="cards",
-        card=views.card_face(card, copies, say, now=now),
-        lines=views.card_lines(card, copies, say),
+        card=views.card_face(card, copies, say, state=(await current_states(site.wallet, visit))[card_id]),
+        lines=views.card_lines(card, copies[0], say),
         about=views.about(card, copies, say, now=now),
         can_renew=card.content.reissuance is not None,
     )  # fmt: skip
@@ -58,6 +65,14 @@ async def card_deletion_page(card_id: str, request: Request, site: SiteContext, 
     say = site.catalogue(request)
     confirm = views.confirm_card_deletion(card_id, views.card_name(card.content, say), say)
     return site.render(request, "confirm.html", visit=visit, tab="cards", confirm=confirm)
+
+
+@router.post("/cards/{card_id}/deletion")
+async def delete_card(card_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Delete a card for good."""
+    await site.form(request)
+    await removal.remove_card(site.wallet, visit, card_id)
+    return see_other("/")
 
 
 @router.post("/cards/{card_id}/renewal")
@@ -120,7 +135,7 @@ async def offer_done(request: Request, site: SiteContext, visit: Visitor) -> Res
     """Show what came; `cards` and `promised` are only how the page was reached."""
     say, now = site.catalogue(request), site.wallet.clock()
     faces = [
-        views.card_face(card, await load_copies(visit.contents, card.id), say, now=now)
+        views.card_face(card, await load_copies(visit.contents, card.id), say)
         for card in [
             await load_card(visit.contents, each, now=now)
             for each in request.query_params.get("cards", "").split(",")[:20]
@@ -138,7 +153,7 @@ async def offer_page(receipt_id: str, request: Request, site: SiteContext, visit
     template = "offer_asked.html" if receipt.content.stage is Stage.ASKED else "offer.html"
     offer, wrong = offer_view(receipt, site.catalogue(request)), "wrong" in request.query_params
     unattended = site.settings.unattended_person is not None
-    return site.render(request, template, visit=visit, tab="add", offer=offer, wrong=wrong, unattended=unattended)
+    return site.render(request, template, visit=visit, offer=offer, wrong=wrong, unattended=unattended)
 
 
 @router.post("/offers/{receipt_id}/fetch")
@@ -173,6 +188,16 @@ async def callback(request: Request, site: SiteContext, visit: Visitor) -> Respo
     """Take the browser back from an issuer's login (OpenID4VCI 5.2)."""
     parameters = parse_form(request.url.query)
     return after(await receiving.complete_authorization(site.wallet, visit, parameters))
+
+
+async def current_states(wallet: Wallet, visit: Visit) -> Mapping[str, card_status.CardState]:
+    """Return the state of every card; an issuer that takes long to say how a card stands is not waited for."""
+    try:
+        async with asyncio.timeout(_STATUS_SECONDS):
+            found = await card_status.card_statuses(wallet, visit)
+    except TimeoutError:
+        found = await card_status.card_statuses(wallet, visit, ask=False)
+    return {card_id: each.state for card_id, each in found.items()}
 
 
 def after(outcome: Outcome) -> Response:

@@ -8,7 +8,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final
 
 from byoid.claims import ClaimPath
@@ -105,32 +105,30 @@ class ClaimLines:
         return Line(self.label(path), ", ".join(line.text for line in lines))
 
     def _text(self, path: ClaimPath, value: Any) -> str:
-        say, name = self._catalogue.gettext, next((part for part in reversed(path) if isinstance(part, str)), "")
-        match value:
-            case bool():
-                return say("Yes") if value else say("No")
-            case datetime():
-                return self._catalogue.moment(value)
-            case date():
-                return self._catalogue.day(value)
-            case int() if name == "sex" and value in _SEX:
-                return say(_SEX[value])
-            case bytes():
-                return say("a picture or file")
-            case str() if name in _COUNTRY:
-                return self._catalogue.country(value)
-            case str() if _DATE.match(value):
-                return self._day(value)
-            case None:
-                return "–"
-            case _:
-                return str(value)
+        name = next((part for part in reversed(path) if isinstance(part, str)), "")
+        if isinstance(value, str):
+            return self._catalogue.country(value) if name in _COUNTRY else self._day(value)
+        if isinstance(value, bool | bytes) or (name == "sex" and value in _SEX):
+            return self._catalogue.gettext(_word(value))
+        if isinstance(value, date):
+            return self._catalogue.day(value)
+        return "" if value is None else str(value)
 
     def _day(self, value: str) -> str:
+        if not _DATE.match(value):
+            return value
         try:
             return self._catalogue.day(date.fromisoformat(value))
         except ValueError:
             return value
+
+
+def _word(value: bool | bytes | int) -> str:
+    if isinstance(value, bytes):
+        return "a picture or file"
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return _SEX[value]
 
 
 def in_language(displays: Sequence[Any], language: str) -> Any | None:

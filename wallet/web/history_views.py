@@ -38,7 +38,7 @@ UNCLEAR: Final = "It was sent"
 REFUSED: Final = "The service did not accept it"
 DECLINED: Final = ("Nothing was shared", "You said no. The service is not told why.")
 _SENT: Final = frozenset({Reason.SENDING, Reason.NO_ANSWER, Reason.REFUSED_BY_SERVICE})
-_SIGNS: Final = {Transaction.PRESENTATION: "↑", Transaction.DELETION: "×", Transaction.DPA_REPORT: "!"}
+_SIGNS: Final = {Transaction.PRESENTATION: "↑", Transaction.DELETION: "✕", Transaction.DPA_REPORT: "!"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def history_line(item: HistoryItem, catalogue: Catalogue) -> HistoryLine:
         what=say(words[entry.transaction_type]),
         who=entry.party.name,
         at=entry.time,
-        sign=_SIGNS.get(entry.transaction_type, "↓") if sent else "–",
+        sign=_SIGNS.get(entry.transaction_type, "↓") if sent else "○",
         css="good" if completed else "bad" if reason in {Reason.FAILED, Reason.BAD_REQUEST} else "",
         note=say(REASONS[reason]) if reason else "",
     )

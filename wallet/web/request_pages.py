@@ -31,7 +31,7 @@ async def request_page(consent_id: str, request: Request, site: SiteContext, vis
     asked = await consent.view(site.wallet, visit, consent_id)
     unattended = site.settings.unattended_person is not None
     view = request_view(asked, site.catalogue(request))
-    return site.render(request, "request.html", visit=visit, tab="", request_view=view, unattended=unattended)
+    return site.render(request, "request.html", visit=visit, request_view=view, unattended=unattended)
 
 
 @router.post("/requests/{consent_id}/decline")

@@ -31,7 +31,7 @@ _MAX_NEXT: Final = 60_000  # a request by value can be long
 
 @dataclass(frozen=True)
 class Frame:
-    """What the frame of a page shows: tabs for a citizen who is here, and what they must know on every page."""
+    """What the frame of a page shows: tabs, but not where a decision is due, and what must be known on every page."""
 
     signed_in: bool = False
     tab: str = ""

@@ -3,34 +3,24 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from byoid.service.i18n import Catalogue
-from wallet.cards import Card, CardContent, Copy, open_copy, reissue_due, unused_copies
+from wallet.card_status import CardState
+from wallet.cards import MDOC, Card, CardContent, Copy, open_copy, reissue_due, unused_copies
 from wallet.deferred import Collected, Promise
 from wallet.offers import CatalogueEntry, OfferedCard, Preview
 from wallet.reissue import Due
 from wallet.web.account_views import Confirm
 from wallet.web.claim_lines import ClaimLines, Line, claims_of, in_language
 
-EXPIRES_SOON: Final = timedelta(days=14)
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _HUES: Final = 5
 _READABLE: Final = 4.5  # WCAG 2.2 1.4.3
+_LINEAR_BELOW: Final = 0.04045  # sRGB, as WCAG 2.2 defines relative luminance
 _HOLDER: Final = ("given_name", "family_name", "family_name_birth")
-
-
-class CardState(StrEnum):
-    """How it stands with a card."""
-
-    VALID = "valid"
-    EXPIRING = "expiring"
-    EXPIRED = "expired"
-    SUSPENDED = "suspended"
-    REVOKED = "revoked"
 
 
 # By state: the word on the card, the colour of it, and what it means. English; a text is translated when shown.
@@ -38,7 +28,7 @@ STATES: Final = {
     CardState.VALID: ("", "", ""),
     CardState.EXPIRING: ("expires soon", "warn", "Get a fresh one before the day on which it expires."),
     CardState.EXPIRED: (
-        "expired", "bad", "It can no longer be shown. Get a fresh one from the authority; you may then delete this one.",
+        "expired", "bad", "It can no longer be shown. Get a fresh one from the authority, then delete this one.",
     ),
     CardState.SUSPENDED: (
         "suspended", "warn", "Its issuer has put it on hold. It may become valid again. Ask the issuer why.",
@@ -46,6 +36,9 @@ STATES: Final = {
     CardState.REVOKED: (
         "revoked", "bad", "Its issuer has withdrawn it for good. Services will refuse it. Ask the issuer why; you may "
         "delete this card.",
+    ),
+    CardState.UNKNOWN: (
+        "not checked", "warn", "Its issuer can’t be asked just now whether it is still valid. Try again later.",
     ),
 }  # fmt: skip
 USES: Final = {
@@ -194,15 +187,6 @@ def confirm_card_deletion(card_id: str, name: str, catalogue: Catalogue) -> Conf
     )
 
 
-def card_state(card: CardContent, *, now: datetime, status: CardState = CardState.VALID) -> CardState:
-    """Return the state of a card: what its issuer says, else what its dates say."""
-    if status is not CardState.VALID:
-        return status
-    if card.expires_at is None or card.expires_at - now > EXPIRES_SOON:
-        return CardState.VALID
-    return CardState.EXPIRED if card.expires_at <= now else CardState.EXPIRING
-
-
 def state_view(state: CardState, catalogue: Catalogue) -> State:
     """Explain a state."""
     label, tag, explanation = STATES[state]
@@ -211,7 +195,7 @@ def state_view(state: CardState, catalogue: Catalogue) -> State:
 
 
 def card_face(
-    card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, now: datetime, status: CardState = CardState.VALID
+    card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, state: CardState = CardState.VALID
 ) -> CardFace:
     """Return a card's face."""
     content = card.content
@@ -223,7 +207,7 @@ def card_face(
         name=card_name(content, catalogue),
         issuer=issuer_name(content, catalogue),
         look=look(display, seed=content.type),
-        state=state_view(card_state(content, now=now, status=status), catalogue),
+        state=state_view(state, catalogue),
         holder=_holder(card, copies),
         logo=uri,
         logo_alt=(logo.alt_text or "") if logo else "",
@@ -243,15 +227,10 @@ def issuer_name(content: CardContent | Preview | CatalogueEntry, catalogue: Cata
     return named or urlsplit(content.credential_issuer or "").netloc
 
 
-def card_lines(card: CardContent, copy: Copy, catalogue: Catalogue) -> tuple[Line, ...]:
+def card_lines(card: Card, copy: Copy, catalogue: Catalogue) -> tuple[Line, ...]:
     """Return what is on a card."""
-    held = open_copy(Card(card, copy.kept), copy)
-    return claim_lines(card, catalogue).all(claims_of(held))
-
-
-def claim_lines(card: CardContent, catalogue: Catalogue) -> ClaimLines:
-    """Return what writes the claims of a card."""
-    return ClaimLines(card.claims, catalogue, namespaces=card.format == "mso_mdoc")
+    writer = ClaimLines(card.content.claims, catalogue, namespaces=card.content.format == MDOC)
+    return writer.all(claims_of(open_copy(card, copy)))
 
 
 def about(card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, now: datetime) -> About:
@@ -275,7 +254,7 @@ def about(card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, now: date
 
 
 def look(display: Any, *, seed: str) -> Look:
-    """Return how a card is painted: in the issuer's colour, with the text that can be read on it, else in one of ours."""
+    """Return how a card is painted: in the issuer's colour, with text that can be read on it, else in one of ours."""
     colour = (display.background_color or "") if display else ""
     if not _COLOUR.match(colour):
         return Look(f"hue-{sum(seed.encode()) % _HUES}")
@@ -286,7 +265,7 @@ def look(display: Any, *, seed: str) -> Look:
 def _luminance(colour: str) -> float:
     """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
     parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (part / 12.92 if part <= _LINEAR_BELOW else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -99,7 +99,7 @@ onSubmit("form[data-offer]", async (form) => {
 onSubmit("form[data-request]", async (form) => {
   const answer = await get(await post(`${form.dataset.request}/choice`, choice(form)));
   const presented = await post(`${form.dataset.request}/approve`, answer);
-  if (presented.redirect_uri) sessionStorage.setItem("back-to-service", presented.redirect_uri);
+  if (presented.go_to) sessionStorage.setItem("back-to-service", presented.go_to);
   return `/requests/done/${presented.history_id}`;
 });
 
@@ -148,14 +148,15 @@ onClick("[data-finish]", async (button) => {
   return form.dataset.next;
 });
 
-/** The service that asked may want its visitor back: one tap, never by itself. */
+/** The service that asked wants its visitor back (OpenID4VP 8.2): after a moment to read what happened, or at a tap. */
 const back = document.querySelector("[data-back-to-service]");
 const address = sessionStorage.getItem("back-to-service");
+sessionStorage.removeItem("back-to-service");
 if (back && address) {
-  sessionStorage.removeItem("back-to-service");
   back.href = address;
   back.hidden = false;
 }
+if (back && !back.hidden) setTimeout(() => location.assign(back.href), 2500);
 
 for (const time of document.querySelectorAll("time[data-moment]")) {
   const style = { dateStyle: "medium", timeStyle: "short" };

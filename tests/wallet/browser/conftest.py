@@ -1,0 +1,136 @@
+"""One Chromium and one set of servers for all tests of this folder; each test has a phone of its own.
+
+`phone` is a browser context at phone size with a virtual authenticator that has PRF. What its console complains about,
+and every request to anybody but the three servers, fails the test. `phone.look(name)` keeps a picture and lets axe look.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, async_playwright
+
+from tests.wallet.browser.places import ROOT, Places, open_places
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream",
+         "--use-fake-device-for-media-stream"]  # fmt: skip
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+AUTHENTICATOR = {
+    "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": True,
+    "hasUserVerification": True, "hasPrf": True, "automaticPresenceSimulation": True, "isUserVerified": True,
+    "defaultBackupEligibility": True, "defaultBackupState": True,
+}  # fmt: skip
+ARTIFACTS = ROOT / "tests" / ".artifacts" / "wallet"
+EXPECTED = ("Failed to load resource",)  # a refused form or API call is an answer like any other
+
+
+@dataclass
+class Phone:
+    """A citizen's phone: its browser, and its authenticator."""
+
+    context: BrowserContext
+    page: Page
+    devtools: CDPSession
+    places: Places
+    complaints: list[str] = field(default_factory=list)
+
+    async def go(self, path: str) -> None:
+        """Open a page of the wallet."""
+        await self.page.goto(self.places.wallet + path)
+
+    async def create_wallet(self) -> None:
+        """Make a wallet, and leave the recovery code for later."""
+        await self.go("/start")
+        await self.page.click("#create")
+        await self.page.click("#later")
+        await self.page.wait_for_selector("#add-first, #cards")
+
+    async def take(self, *configuration_ids: str) -> None:
+        """Take an offer of the issuer."""
+        offer = self.places.offer(*configuration_ids)
+        await self.page.goto(self.places.offer_link(offer))
+        await self.page.click("#fetch-offer")
+        await self.page.fill("#tx-code", offer.tx_code or "")
+        await self.page.click("#approve")
+        await self.page.wait_for_selector("#issuance-complete")
+
+    async def look(self, name: str) -> None:
+        """Keep a picture of the page, and let axe look for what people with disabilities would stumble over."""
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        height = await self.page.evaluate("document.documentElement.scrollHeight")
+        await self.page.set_viewport_size({"width": 390, "height": max(844, height)})  # bars stay at the bottom
+        await self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+        await self.page.set_viewport_size({"width": 390, "height": 844})
+        found = await Axe().run(self.page)
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+
+
+NewPhone = Callable[..., Awaitable[Phone]]
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    with open_places(tmp_path_factory.mktemp("places")) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_phone(chromium: Browser, places: Places) -> AsyncIterator[NewPhone]:
+    """Make phones; options are those of the browser's context, `authenticator` changes the authenticator's."""
+    phones: list[Phone] = []
+
+    async def make(*, authenticator: dict[str, Any] | None = None, **options: Any) -> Phone:
+        context = await chromium.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Berlin", **PHONE, **options})
+        context.set_default_timeout(8000)
+        page = await context.new_page()
+        devtools = await context.new_cdp_session(page)
+        await devtools.send("WebAuthn.enable", {"enableUI": False})
+        await devtools.send(
+            "WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, **(authenticator or {})}}
+        )
+        phone = Phone(context, page, devtools, places)
+        context.on("console", lambda message: note(phone, message.type, message.text))
+        context.on("weberror", lambda error: phone.complaints.append(str(error.error)))
+        context.on("request", lambda request: watch(phone, request.url))
+        phones.append(phone)
+        return phone
+
+    yield make
+    for phone in phones:
+        await phone.context.close()
+    assert [each for phone in phones for each in phone.complaints] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def phone(new_phone: NewPhone) -> Phone:
+    return await new_phone()
+
+
+def note(phone: Phone, kind: str, text: str) -> None:
+    if kind == "error" and not text.startswith(EXPECTED):
+        phone.complaints.append(text)
+
+
+def watch(phone: Phone, url: str) -> None:
+    known = (phone.places.issuer, phone.places.wallet, phone.places.service, "data:", "blob:")
+    if not url.startswith(known):
+        phone.complaints.append(f"asked a third party: {url}")
+
+
+@pytest.fixture
+def artifacts() -> Path:
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    return ARTIFACTS
