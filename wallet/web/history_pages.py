@@ -6,9 +6,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wallet import history
-from wallet.web.history_views import entry_view, history_line
-from wallet.web.site import PageRoute, SiteContext, Visitor, see_other
+from wallet import history, rights
+from wallet.context import Visit
+from wallet.web.history_views import deletion_draft, entry_view, history_line, report_draft
+from wallet.web.site import PageRoute, Site, SiteContext, Visitor, see_other
 
 router: Final = APIRouter(route_class=PageRoute)
 
@@ -37,3 +38,58 @@ async def delete_entry(entry_id: str, request: Request, site: SiteContext, visit
     await site.form(request)
     await history.delete_entry(visit.contents, entry_id)
     return see_other("/history")
+
+
+@router.get("/history/{entry_id}/data-deletion")
+async def data_deletion_page(entry_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Show how to ask a service to delete data (ARF TS7)."""
+    item = await history.load_entry(visit.contents, entry_id, now=site.wallet.clock())
+    draft = deletion_draft(item, site.catalogue(request))
+    contacts = rights.deletion_contacts(item, draft)
+    return _rights_page(request, site, visit, item, kind="data-deletion", draft=draft, contacts=contacts)
+
+
+@router.post("/history/{entry_id}/data-deletion")
+async def data_deletion_sent(entry_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Note that the citizen has asked."""
+    await site.form(request)
+    item = await history.load_entry(visit.contents, entry_id, now=site.wallet.clock())
+    return see_other(f"/history/{await rights.note_deletion_request(site.wallet, visit, item)}")
+
+
+@router.get("/history/{entry_id}/report")
+async def report_page(entry_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Show how to report a service to the authority that supervises it (ARF TS8)."""
+    item = await history.load_entry(visit.contents, entry_id, now=site.wallet.clock())
+    draft = report_draft(item, site.catalogue(request))
+    contacts = rights.authority_contacts(item, draft)
+    return _rights_page(request, site, visit, item, kind="report", draft=draft, contacts=contacts)
+
+
+@router.post("/history/{entry_id}/report")
+async def report_sent(entry_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Note that the citizen has reported."""
+    await site.form(request)
+    item = await history.load_entry(visit.contents, entry_id, now=site.wallet.clock())
+    return see_other(f"/history/{await rights.note_report(site.wallet, visit, item)}")
+
+
+@router.get("/settings/move")
+async def move_page(request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Take the wallet elsewhere, or bring one here (ARF TS10)."""
+    return site.render(request, "move.html", visit=visit, tab="settings")
+
+
+def _rights_page(
+    request: Request,
+    site: Site,
+    visit: Visit,
+    item: history.HistoryItem,
+    *,
+    kind: str,
+    draft: rights.Draft,
+    contacts: list[rights.Contact],
+) -> Response:
+    who = item.entry.party.name
+    view = {"entry_id": item.id, "who": who, "kind": kind, "draft": draft, "contacts": contacts}
+    return site.render(request, "rights.html", visit=visit, tab="history", **view)

@@ -7,6 +7,7 @@ from typing import Final
 from byoid.service.i18n import Catalogue
 from wallet.history import ClaimNames, Entry, HistoryItem, Reason, Result, Transaction
 from wallet.requests import Caution
+from wallet.rights import Draft
 from wallet.web.claim_lines import readable
 from wallet.web.request_views import CAUTIONS, in_own_language
 
@@ -37,6 +38,16 @@ DONE: Final = ("Done", "%(name)s has received what you shared.")
 UNCLEAR: Final = "It was sent"
 REFUSED: Final = "The service did not accept it"
 DECLINED: Final = ("Nothing was shared", "You said no. The service is not told why.")
+DELETION: Final = (
+    "Please delete my data of %(day)s",
+    "Dear Sir or Madam,\n\non %(day)s I showed you data from my identity wallet: %(names)s.\n\nPlease delete these data "
+    "(Article 17 of the General Data Protection Regulation) and confirm to me that you have done so.",
+)
+REPORT: Final = (
+    "Report about %(name)s",
+    "Dear Sir or Madam,\n\non %(day)s the service %(name)s (%(number)s) asked for data from my identity wallet. My wallet "
+    "warned me: %(warnings)s.\n\nI think that this request was unlawful or suspicious, and report it to you.",
+)
 _SENT: Final = frozenset({Reason.SENDING, Reason.NO_ANSWER, Reason.REFUSED_BY_SERVICE})
 _SIGNS: Final = {Transaction.PRESENTATION: "↑", Transaction.DELETION: "✕", Transaction.DPA_REPORT: "!"}
 
@@ -142,6 +153,28 @@ def done_view(item: HistoryItem, catalogue: Catalogue) -> DoneView:
     return DoneView(heading, say(REASONS[reason or Reason.NO_ANSWER]), False, False, item.id)
 
 
+def deletion_draft(item: HistoryItem, catalogue: Catalogue) -> Draft:
+    """Write a request to delete data, in the citizen's language."""
+    names = (name for each in _named(item.entry.list_of_claims_presented) for name in each.names)
+    return _draft(DELETION, catalogue, day=catalogue.day(item.entry.time.date()), names=", ".join(names))
+
+
+def report_draft(item: HistoryItem, catalogue: Catalogue) -> Draft:
+    """Write a report to an authority, in the citizen's language."""
+    entry, say = item.entry, catalogue.gettext
+    warnings = ", ".join(say(CAUTIONS[Caution(each)][0]) for each in entry.warnings)
+    number = ", ".join(each.identifier for each in entry.party.identifier)
+    return _draft(
+        REPORT, catalogue, day=catalogue.day(entry.time.date()), name=entry.party.name, number=number or "?",
+        warnings=warnings or "/",
+    )  # fmt: skip
+
+
+def _draft(texts: tuple[str, str], catalogue: Catalogue, **values: str) -> Draft:
+    subject, text = (catalogue.gettext(each) % values for each in texts)
+    return Draft(subject=subject, text=text)
+
+
 def no_view(catalogue: Catalogue) -> DoneView:
     """Say that nothing was shared."""
     return DoneView(catalogue.gettext(DECLINED[0]), catalogue.gettext(DECLINED[1]), False, True, "")
@@ -171,4 +204,4 @@ def _people(path: tuple[str | int | None, ...]) -> list[str]:
 
 def every_text() -> set[str]:
     """Return every English text in this module, for the test that none lacks a translation."""
-    return {*WHAT.values(), *NOT.values(), *REASONS.values(), *DONE, *DECLINED, UNCLEAR, REFUSED}
+    return {*WHAT.values(), *NOT.values(), *REASONS.values(), *DONE, *DECLINED, *DELETION, *REPORT, UNCLEAR, REFUSED}

@@ -148,6 +148,42 @@ onClick("[data-finish]", async (button) => {
   return form.dataset.next;
 });
 
+/** The wallet, or its history, as an encrypted file. */
+onSubmit("form[data-export]", async (form) => {
+  const { passphrase } = fields(form);
+  const answer = await fetch(form.dataset.export, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ passphrase }),
+  });
+  if (!answer.ok) throw await refusal(answer);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = form.dataset.file;
+  link.click();
+  form.reset();
+  return null;
+});
+
+onSubmit("form[data-import]", async (form) => {
+  const file = await form.querySelector("[type=file]").files[0].text();
+  const found = await post("/api/import", { file, passphrase: form.querySelector("[type=password]").value });
+  const result = document.getElementById("import-result");
+  result.textContent = result.dataset.text.replace("%1", found.history).replace("%2", found.cards).replace("%3", found.to_request.length);
+  result.hidden = false;
+  return null;
+});
+
+async function refusal(answer) {
+  const { error, message: id } = await answer.json().catch(() => ({}));
+  return Object.assign(new Error(error), { code: error ?? "server_error", message_id: id });
+}
+
+onClick("[data-copy]", async (button) => {
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  button.textContent = text("copied");
+});
+
 /** The service that asked wants its visitor back (OpenID4VP 8.2): after a moment to read what happened, or at a tap. */
 const back = document.querySelector("[data-back-to-service]");
 const address = sessionStorage.getItem("back-to-service");
