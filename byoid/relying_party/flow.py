@@ -133,7 +133,7 @@ class RelyingParty:
         self._statuses = statuses or NoStatuses()
         self._service_id = service_id
         self._clock = clock
-        self._cache = cache or ChainCache()
+        self._cache = ChainCache() if cache is None else cache  # an empty cache is falsy
 
     async def begin(
         self,

