@@ -1,5 +1,6 @@
 """The verifier's pages without a browser: texts, templates of queries, who gets them, and who does not."""
 
+import json
 from pathlib import Path
 
 import httpx2
@@ -19,6 +20,7 @@ from tests.verifier.world import LIST, World
 from verifier.app import create_app
 from verifier.policies import compile_policy
 from verifier.settings import VerifierSettings
+from verifier.web.json_text import WIDTH, pretty
 from verifier.web.pages import WEB
 from verifier.web.query_templates import FORMATS, TEMPLATES, Template
 
@@ -117,3 +119,13 @@ def test_the_application_has_no_route_of_the_playground_in_production(settings: 
     app = create_app(settings)
 
     assert [route for route in app.router.routes if "playground" in getattr(route, "path", "")] == []
+
+
+@pytest.mark.parametrize(
+    "value", [{}, [], "Ł" * 200, {"a": [1, True, None], "b": {"c": "x" * 99}}, [["y" * 60, "z" * 60]]]
+)
+def test_json_for_people_says_the_same(value: object) -> None:
+    text = pretty(value)
+
+    assert json.loads(text) == value
+    assert max(map(len, text.splitlines())) <= WIDTH + 210

@@ -4,7 +4,6 @@ One attempt is three transactions of one browser session, one for each way to a 
 code, the Digital Credentials API. Its id is theirs joined, so that nothing is kept here. OpenID4VP 1.0 13.3.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -17,7 +16,7 @@ from starlette.routing import Route
 from byoid.encoding import json_object
 from byoid.jose import parse_jws
 from byoid.message import parse_message
-from byoid.relying_party.messages import DigitalResponse, ResultView, StartTransaction, TransactionView
+from byoid.relying_party.messages import DigitalResponse, StartTransaction, TransactionView
 from byoid.relying_party.transaction import Mode, State
 from byoid.service import qr
 from byoid.service.pages import Pages, origin_of, require_same_origin
@@ -26,6 +25,7 @@ from verifier import requests, responses, results
 from verifier.context import Verifier
 from verifier.errors import NotFound, told_to_services
 from verifier.services import KnownService
+from verifier.web.json_text import pretty
 
 MODES: Final = (Mode.SAME_DEVICE, Mode.CROSS_DEVICE, Mode.DC_API)
 COOKIE: Final = "__Host-byoid-verifier"  # the browser session
@@ -144,7 +144,8 @@ async def _show_request(playground: Playground, request: Request) -> Response:
         begun = await party.begun(_ids(request)[1])
         jws = parse_jws(await party.request_object(begun.request_id))
     header = {**jws.header, "x5c": [f"{each[:24]}…" for each in jws.header.get("x5c", ())]}
-    return _json({"header": header, "payload": jws.claims()})
+    text = pretty({"header": header, "payload": jws.claims()})
+    return Response(text, media_type="application/json", headers=_NO_STORE)
 
 
 async def _digital(playground: Playground, request: Request) -> Response:
@@ -188,7 +189,9 @@ async def _verdict(playground: Playground, request: Request, ids: Sequence[str],
     for view in await _views(playground, ids):
         if view.state in {State.ACCEPTED, State.REJECTED, State.DECLINED}:
             found = await results.result(playground.verifier, service, view.id, session=session, response_code=code)
-            return playground.pages.render(request, "verdict.html", result=found, mode=view.mode, shown=_shown(found))
+            return playground.pages.render(
+                request, "verdict.html", result=found, mode=view.mode, shown=pretty(found.to_wire())
+            )
     return RedirectResponse(f"/playground/queries/{request.path_params['name']}", 303)
 
 
@@ -208,11 +211,6 @@ def _ids(request: Request) -> tuple[str, str, str]:
     if len(ids) != len(MODES):
         raise HTTPException(404, "there is no such attempt")
     return ids[0], ids[1], ids[2]
-
-
-def _shown(found: ResultView) -> str:
-    wire: dict[str, Any] = found.to_wire()
-    return json.dumps(wire, indent=2, ensure_ascii=False)
 
 
 def _json(value: dict[str, Any]) -> Response:

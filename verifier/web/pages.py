@@ -4,10 +4,8 @@ The playground is a service like any other, run by the verifier itself: a page t
 it, the request as wallets get it, and the verdict. It shows what it is shown to whoever asks, so production has none.
 """
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from pydantic import ValidationError
@@ -32,6 +30,7 @@ from verifier.context import Verifier
 from verifier.errors import NotFound
 from verifier.settings import VerifierSettings
 from verifier.web.attempts import COOKIE, Playground, attempt_routes
+from verifier.web.json_text import pretty
 from verifier.web.query_templates import FORMATS, TEMPLATES
 
 WEB: Final = Path(__file__).parent
@@ -83,7 +82,7 @@ async def show(request: Request) -> Response:
     template = TEMPLATES.get(request.query_params.get("template", ""), TEMPLATES["name"])
     wanted = request.query_params.get("format", "")
     definition = template.definition([wanted] if wanted in FORMATS else FORMATS)
-    return _form(request, _pretty(definition), template=template.id, format_=wanted)
+    return _form(request, pretty(definition), template=template.id, format_=wanted)
 
 
 async def define(request: Request) -> Response:
@@ -111,7 +110,7 @@ async def show_query(request: Request) -> Response:
         raise HTTPException(404, str(error)) from error
     return playground.pages.render(
         request, "query.html", endpoint=f"/playground/queries/{name}/attempts", service=service.name,
-        query=_pretty(found.definition["dcql_query"]), definition=_pretty(found.definition),
+        query=pretty(found.definition["dcql_query"]), definition=pretty(found.definition),
     )  # fmt: skip
 
 
@@ -129,7 +128,3 @@ def _definition(verifier: Verifier, text: str) -> QueryDefinition:
     members = json_object(text.encode(), max_bytes=MAX_DEFINITION_BYTES)
     lists = sorted({each.source for each in verifier.anchors.anchors if _SIGNS_CREDENTIALS & each.purposes})
     return parse_message(QueryDefinition, {"trust": {policies.OTHERS: {"lists": lists}}, **members})
-
-
-def _pretty(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

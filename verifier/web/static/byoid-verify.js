@@ -17,7 +17,7 @@
  */
 "use strict";
 (() => {
-  const POLL_MS = 1500;
+  const POLL_MS = 1000; // in the first minute; three times as long afterwards
   const REQUEST_MS = 20000;
   const CHOICE = "byoid-wallet"; // the wallet that was chosen last, at this service, in this browser
   const ENDED = ["accepted", "rejected", "expired"];
@@ -130,6 +130,7 @@
   class ByoidVerify extends HTMLElement {
     #attempt = null; // what the service answered to the start
     #expires = 0;
+    #eager = 0;
     #timer = 0;
     #abort = new AbortController();
     #words = TEXTS.en;
@@ -247,6 +248,7 @@
       try {
         this.#attempt = await this.#call("POST", "");
         this.#expires = Date.now() + this.#attempt.expires_in * 1000;
+        this.#eager = Date.now() + 60_000;
         this.#offer();
         this.#report("pending");
         this.#say(this.#waiting());
@@ -357,7 +359,7 @@
     #later() {
       clearTimeout(this.#timer);
       const running = this.#abort.signal;
-      if (!running.aborted && !document.hidden) this.#timer = setTimeout(() => this.#poll(), POLL_MS);
+      if (!running.aborted && !document.hidden) this.#timer = setTimeout(() => this.#poll(), Date.now() < this.#eager ? POLL_MS : 3 * POLL_MS);
     }
 
     #awake = () => {

@@ -12,5 +12,5 @@ element.addEventListener("byoid-state", async (event) => {
 
 async function showRequest(id) {
   const answer = await fetch(`${element.getAttribute("endpoint")}/${encodeURIComponent(id)}/request`);
-  if (answer.ok) document.getElementById("request-text").textContent = JSON.stringify(await answer.json(), null, 2);
+  if (answer.ok) document.getElementById("request-text").textContent = await answer.text();
 }
