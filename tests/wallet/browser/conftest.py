@@ -37,6 +37,7 @@ class Phone:
     page: Page
     devtools: CDPSession
     places: Places
+    authenticator: str
     complaints: list[str] = field(default_factory=list)
 
     async def go(self, path: str) -> None:
@@ -98,10 +99,9 @@ async def new_phone(chromium: Browser, places: Places) -> AsyncIterator[NewPhone
         page = await context.new_page()
         devtools = await context.new_cdp_session(page)
         await devtools.send("WebAuthn.enable", {"enableUI": False})
-        await devtools.send(
-            "WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, **(authenticator or {})}}
-        )
-        phone = Phone(context, page, devtools, places)
+        options_ = {"options": {**AUTHENTICATOR, **(authenticator or {})}}
+        added = await devtools.send("WebAuthn.addVirtualAuthenticator", options_)
+        phone = Phone(context, page, devtools, places, added["authenticatorId"])
         context.on("console", lambda message: note(phone, message.type, message.text))
         context.on("weberror", lambda error: phone.complaints.append(str(error.error)))
         context.on("request", lambda request: watch(phone, request.url))
