@@ -89,9 +89,9 @@ def _bounded(text: str) -> int:
     return int(text)
 
 
-_scan: Final = json.JSONDecoder(
+_DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
-).scan_once
+)
 _WHITESPACE: Final = " \t\n\r"
 
 
@@ -112,7 +112,7 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
             raise MalformedInput(f"JSON is nested deeper than {max_depth}")
         text = text.strip(_WHITESPACE)
-        value, end = _scan(text, 0)
+        value, end = _DECODER.raw_decode(text)
         if end != len(text):
             raise MalformedInput("more follows the JSON value")
         # Half a surrogate pair can hide behind an escape, and would fail in whatever writes it later.
@@ -121,7 +121,7 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         return value
     except UnicodeError:
         raise MalformedInput("JSON with text that is not Unicode") from None
-    except (ValueError, StopIteration, RecursionError):
+    except (ValueError, RecursionError):
         raise MalformedInput("not JSON") from None
 
 

@@ -65,8 +65,8 @@ class PublicKey:
 
     def __post_init__(self) -> None:
         native = self.native
-        is_ec = isinstance(native, ec.EllipticCurvePublicKey)
-        object.__setattr__(self, "curve", _CURVE_OF_NATIVE[native.curve.name] if is_ec else None)
+        curve = _CURVE_OF_NATIVE[native.curve.name] if isinstance(native, ec.EllipticCurvePublicKey) else None
+        object.__setattr__(self, "curve", curve)
 
     @classmethod
     def from_native(cls, native: object) -> Self:

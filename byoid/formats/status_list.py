@@ -1,6 +1,6 @@
-"""Token Status List: the reference in a credential, the signed list as JWT or CWT, the aggregation of lists.
+"""Token Status List: the reference in a credential, and the signed list as JWT or CWT.
 
-Spec: draft-ietf-oauth-status-list 4 (list), 5 (token), 6 (reference), 8.3 (validation), 8.4 (history), 9 (aggregation).
+Spec: draft-ietf-oauth-status-list 4 (list), 5 (token), 6 (reference), 8.3 (validation), 8.4 (history).
 Fetching the token, and finding out whose key signed it, is the caller's business: parse, trust the chain, verify.
 """
 
@@ -36,7 +36,6 @@ from byoid.formats.status_claims import (
 )
 from byoid.jose import Jws, UnsignedJws, parse_jws, prepare_jws, verify_jws, x5c_header
 from byoid.keys import PublicKey
-from byoid.message import Array, Message
 
 JWT_MEDIA_TYPE: Final = "application/statuslist+jwt"
 CWT_MEDIA_TYPE: Final = "application/statuslist+cwt"
@@ -120,12 +119,6 @@ class StatusList:
         """
         if self.expires_at is None or not self.issued_at <= time <= self.expires_at:
             raise StatusUnavailable("the status list does not cover the time that was asked for")
-
-
-class StatusListAggregation(Message):
-    """The URIs of an issuer's status lists (9.3), published as `application/json`."""
-
-    status_lists: Array[str]
 
 
 def prepare_status_list_token(  # noqa: PLR0913  # one argument for each member of the token

@@ -5,13 +5,16 @@ HAIP 1.0 section 5.3.1 (one document in each DeviceResponse). A faulty presentat
 is refused for a wrong shape or a wrong nonce. Nothing is fetched: status references are only handed on.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from byoid.encoding import b64u_decode
 from byoid.errors import ByoidError, Discarded, MalformedInput, ResponseRejected, WrongType
+from byoid.formats import MSO_MDOC, SD_JWT_VC
 from byoid.formats.holder_binding import Binding, HolderBinding, NoHolderBinding
 from byoid.formats.mdoc.session import session_transcript_dc_api, session_transcript_redirect
 from byoid.formats.mdoc.structures import parse_device_response
@@ -21,14 +24,14 @@ from byoid.formats.status_list import StatusReference
 from byoid.jose import parse_jws
 from byoid.keys import Jwk, PrivateKey, PublicKey
 from byoid.lazy import cached_property
-from byoid.message import parse_message
-from byoid.presentation.dcql import MSO_MDOC, SD_JWT_VC, CredentialQuery, DcqlQuery
 from byoid.presentation.issuer_trust import IssuerTrust, MetadataTrust, TrustedIssuer, establish_issuer
-from byoid.presentation.request import AuthorizationRequest
-from byoid.presentation.response import VpToken
 from byoid.presentation.selection import answer
-from byoid.presentation.transaction_data import authorised_by, credential_ids_of
 from byoid.trust.x509 import ChainCache
+
+if TYPE_CHECKING:  # messages take longest to import, and whoever has one has imported it
+    from byoid.presentation.dcql import CredentialQuery, DcqlQuery
+    from byoid.presentation.request import AuthorizationRequest
+    from byoid.presentation.response import VpToken
 
 MAX_PRESENTATIONS: Final = 64
 MAX_PRESENTATION_CHARACTERS: Final = 1 << 20
@@ -70,6 +73,9 @@ class PresentationRequest:
         Raises:
             MalformedInput: not an authorization request.
         """
+        from byoid.message import parse_message
+        from byoid.presentation.request import AuthorizationRequest
+
         return cls.of(parse_message(AuthorizationRequest, request), encryption_key=encryption_key)
 
     @property
@@ -245,6 +251,8 @@ def _transactions(credential: SdJwtVc, query: CredentialQuery, request: Presenta
     """Return the transaction data that the presentation claims to authorise; its key binding must prove it (B.3.3)."""
     if not request.transaction_data or credential.key_binding_jwt is None:
         return ()
+    from byoid.presentation.transaction_data import authorised_by, credential_ids_of
+
     possible = (each for each in request.transaction_data if query.id in credential_ids_of(each))
     return authorised_by(parse_jws(credential.key_binding_jwt).claims(), possible)
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from pydantic import Field, Strict, StringConstraints, model_validator
 
 from byoid.claims import ClaimPath
+from byoid.formats import MSO_MDOC as MSO_MDOC
+from byoid.formats import SD_JWT_VC as SD_JWT_VC
 from byoid.message import Message
 
-SD_JWT_VC: Final = "dc+sd-jwt"
-MSO_MDOC: Final = "mso_mdoc"
 MAX_ITEMS: Final = 128
 MAX_PATH: Final = 16
 

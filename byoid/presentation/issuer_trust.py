@@ -5,19 +5,23 @@ HAIP 1.0 section 6.1.1. The mechanism is chosen here and never by what came: a c
 back to metadata, nor the other way round.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from cryptography import x509
 
 from byoid.errors import MalformedInput, UntrustedIssuer
-from byoid.formats.jwt_vc_issuer import JwkSet, issuer_key
 from byoid.keys import PublicKey
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.crl import Crls
 from byoid.trust.x509 import ChainCache, TrustedChain, verify_chain
+
+if TYPE_CHECKING:
+    from byoid.formats.jwt_vc_issuer import JwkSet
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,8 @@ def establish_issuer(
         case MetadataTrust():
             if not isinstance(iss, str) or iss not in trust.issuers:
                 raise UntrustedIssuer("the issuer is not one whose metadata the policy names")
+            from byoid.formats.jwt_vc_issuer import issuer_key
+
             return TrustedIssuer(issuer_key(trust.issuers[iss], kid=kid if isinstance(kid, str) else None), iss)
         case UnsafeTrustAnyIssuer():
             return _unproven(x5c)

@@ -4,23 +4,20 @@ Spec: OpenID4VP 1.0 section 6.4 (rules), 6.1.1 (trusted authorities), 6.3 (value
 The same rules serve both sides: the wallet asks them of what it holds, the verifier of what it has verified.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from byoid.claims import ClaimPath, locate, matches
 from byoid.encoding import b64u_encode
 from byoid.errors import ClaimMismatch, HolderBindingError, UntrustedIssuer, VerificationError, WrongType
-from byoid.presentation.dcql import (
-    MSO_MDOC,
-    SD_JWT_VC,
-    ClaimsQuery,
-    CredentialQuery,
-    CredentialSetQuery,
-    DcqlQuery,
-    TrustedAuthority,
-)
+from byoid.formats import MSO_MDOC, SD_JWT_VC
+
+if TYPE_CHECKING:
+    from byoid.presentation.dcql import ClaimsQuery, CredentialQuery, CredentialSetQuery, DcqlQuery, TrustedAuthority
 
 
 class Candidate(Protocol):

@@ -5,16 +5,17 @@ a caller fetches status lists. `verify_vp_token` is both, offline. What comes ou
 digests, signatures, keys, status references or timestamps of the credential (ARF OIA_16).
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from byoid.encoding import json_object
 from byoid.errors import ClaimMismatch, Discarded, MalformedInput, ResponseRejected, StatusError, VerificationError
 from byoid.formats.status_list import StatusList
 from byoid.keys import PrivateKey
-from byoid.message import parse_message
 from byoid.presentation.authentication import (
     Authenticated,
     AuthenticPresentation,
@@ -22,7 +23,6 @@ from byoid.presentation.authentication import (
     authenticate,
 )
 from byoid.presentation.issuer_trust import IssuerTrust, MetadataTrust, UnsafeTrustAnyIssuer, X509Trust
-from byoid.presentation.response import MAX_RESPONSE_BYTES, AuthorizationResponse, VpToken
 from byoid.presentation.same_person import SamePerson, require_same_person
 from byoid.presentation.selection import require_sets
 from byoid.presentation.status import (
@@ -33,9 +33,11 @@ from byoid.presentation.status import (
     judge_status,
     verify_statuses,
 )
-from byoid.presentation.transaction_data import require_all_authorised
 from byoid.trust.anchors import TrustAnchors
 from byoid.trust.x509 import ChainCache
+
+if TYPE_CHECKING:
+    from byoid.presentation.response import VpToken
 
 __all__ = [
     "AcceptedPresentation",
@@ -156,6 +158,9 @@ def verify_vp_token(  # noqa: PLR0913 (each is one expectation or one piece of p
 
 
 def _parse(vp_token: str | bytes | VpToken) -> VpToken:
+    from byoid.message import parse_message  # messages take longest to import
+    from byoid.presentation.response import MAX_RESPONSE_BYTES, AuthorizationResponse
+
     try:
         members = json_object(vp_token, max_bytes=MAX_RESPONSE_BYTES) if isinstance(vp_token, str | bytes) else vp_token
         return parse_message(AuthorizationResponse, {"vp_token": members}).vp_token
@@ -182,6 +187,8 @@ def _require_whole(
         raise ClaimMismatch("none of the presentations can be accepted")
     require_sets(request.dcql_query, {each.query_id for each in presentations})
     if request.transaction_data:
+        from byoid.presentation.transaction_data import require_all_authorised
+
         authorised = {encoded for each in presentations for encoded in each.transactions}
         require_all_authorised(request.transaction_data, authorised)
     for rule in same_person:

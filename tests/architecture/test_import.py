@@ -17,10 +17,10 @@ def test_the_package_alone_loads_neither_frameworks_nor_cryptography() -> None:
     assert loaded_by("import byoid").isdisjoint((*FRAMEWORKS, "cryptography", "pydantic", "joserfc", "cbor2"))
 
 
-def test_verifying_loads_no_framework() -> None:
+def test_verifying_loads_nothing_that_takes_long_to_import() -> None:
     modules = loaded_by("from byoid import verify_vp_token")
 
-    assert modules.isdisjoint(FRAMEWORKS)
+    assert modules.isdisjoint((*FRAMEWORKS, "pydantic", "joserfc", "asyncio", "ssl", "http", "logging"))
     assert "byoid.presentation" in modules
 
 

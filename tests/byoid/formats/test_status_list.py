@@ -25,13 +25,13 @@ from byoid.formats.status_array import StatusArray
 from byoid.formats.status_list import (
     CWT_MEDIA_TYPE,
     JWT_MEDIA_TYPE,
-    StatusListAggregation,
     StatusReference,
     parse_status_list_token,
     prepare_status_list_cwt,
     prepare_status_list_token,
     verify_status_list_token,
 )
+from byoid.formats.status_list_aggregation import StatusListAggregation
 from byoid.jose import prepare_jws
 from byoid.keys import PrivateKey, PublicKey
 from byoid.message import parse_message
