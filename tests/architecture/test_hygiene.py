@@ -10,7 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # Written apart, so that this file does not hold them itself.
 REGISTRIES = ("files." + "pythonhosted.org", "registry." + "npmjs.org", "deb." + "debian.org", "//pypi." + "org/simple")
-HTTP_CLIENTS = re.compile(r"(^byoid/(fetch|service/http|service/outbox)\.py|_client\.py|/app\.py|/client\.py|wallet/vault/remote\.py)$")
+HTTP_CLIENTS = re.compile(
+    r"(^byoid/(fetch|service/http|service/outbox)\.py|_client\.py|/app\.py|/client\.py|wallet/vault/remote\.py)$"
+)
 
 
 def tracked() -> list[Path]:
