@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from byoid.oauth.form import parse_form
 from wallet import consent, offers, presenting, receiving
-from wallet.asked import Choice
+from wallet.asked import Choice, ConsentView
 from wallet.authenticator import SoftwareAuthenticator
 from wallet.context import Visit
 from wallet.receipts import Receipt, Stage, load_receipt
@@ -71,12 +71,16 @@ def unattended_routes(site: Site) -> APIRouter:
     """Return the routes that take the place of the pages'."""
     person = DemoPerson(site.settings.unattended_person or "", site)
     router = APIRouter(route_class=PageRoute)
+    _add_receiving(router, person)
+    _add_presenting(router, person)
+    return router
 
+
+def _add_receiving(router: APIRouter, person: DemoPerson) -> None:
     @router.get("/credential-offer")
-    async def credential_offer(request: Request) -> Response:
-        parameters = parse_form(request.url.query)
-        code = str(parameters.pop(_CODE, "")) or None
-        query = request.url.query.partition(f"&{_CODE}=")[0]
+    async def credential_offer(request: Request, site: SiteContext) -> Response:
+        code = request.query_params.get(_CODE)
+        query = "&".join(part for part in request.url.query.split("&") if not part.startswith(f"{_CODE}="))
         visit = await person.visit()
         receipt = await offers.open_link(site.wallet, visit, f"openid-credential-offer://?{query}")
         if receipt.content.stage is Stage.ASKED:
@@ -92,28 +96,32 @@ def unattended_routes(site: Site) -> APIRouter:
         return await _receive(person, visit, receipt, form.get(_CODE))
 
     @router.get("/callback")
-    async def callback(request: Request) -> Response:
-        outcome = await receiving.complete_authorization(
-            site.wallet, await person.visit(), parse_form(request.url.query)
-        )
+    async def callback(request: Request, site: SiteContext) -> Response:
+        visit, parameters = await person.visit(), parse_form(request.url.query)
+        outcome = await receiving.complete_authorization(site.wallet, visit, parameters)
         return _signed_in(after(outcome), person)
 
+
+def _add_presenting(router: APIRouter, person: DemoPerson) -> None:
     @router.get("/authorize")
-    async def authorize(request: Request) -> Response:
+    async def authorize(request: Request, site: SiteContext) -> Response:
         visit = await person.visit()
         asked = await consent.propose(site.wallet, visit, f"{site.origin}/authorize?{request.url.query}")
         if not asked.satisfiable:
             return _signed_in(see_other(f"/requests/{asked.id}"), person)
-        choice = Choice(cards=asked.suggested, accepted_cautions=asked.cautions)
-        ceremony = await consent.choose(site.wallet, visit, asked.id, choice)
-        presented = await presenting.approve(site.wallet, visit, asked.id, person.assertion(ceremony))
-        done, back = done_view(presented.item, site.catalogue(request)), presented.redirect_uri
-        page = site.render(request, "request_done.html", visit=visit, done=done, back=back)
-        if back is not None:
-            page.headers["Refresh"] = f"1; url={back}"  # 8.2: the browser goes to the verifier's page
-        return _signed_in(page, person)
+        return _signed_in(await _present(person, visit, asked, request), person)
 
-    return router
+
+async def _present(person: DemoPerson, visit: Visit, asked: ConsentView, request: Request) -> Response:
+    site = person.site
+    choice = Choice(cards=asked.suggested, accepted_cautions=asked.cautions)
+    ceremony = await consent.choose(site.wallet, visit, asked.id, choice)
+    presented = await presenting.approve(site.wallet, visit, asked.id, person.assertion(ceremony))
+    done, back = done_view(presented.item, site.catalogue(request)), presented.redirect_uri
+    page = site.render(request, "request_done.html", visit=visit, done=done, back=back)
+    if back is not None:
+        page.headers["Refresh"] = f"1; url={back}"  # 8.2: the browser goes to the verifier's page
+    return page
 
 
 async def _receive(person: DemoPerson, visit: Visit, receipt: Receipt, code: str | None) -> Response:

@@ -40,13 +40,13 @@ REFUSED: Final = "The service did not accept it"
 DECLINED: Final = ("Nothing was shared", "You said no. The service is not told why.")
 DELETION: Final = (
     "Please delete my data of %(day)s",
-    "Dear Sir or Madam,\n\non %(day)s I showed you data from my identity wallet: %(names)s.\n\nPlease delete these data "
-    "(Article 17 of the General Data Protection Regulation) and confirm to me that you have done so.",
+    "Dear Sir or Madam,\n\non %(day)s I showed you data from my identity wallet: %(names)s.\n\nPlease delete these "
+    "data (Article 17 of the General Data Protection Regulation) and confirm to me that you have done so.",
 )
 REPORT: Final = (
     "Report about %(name)s",
-    "Dear Sir or Madam,\n\non %(day)s the service %(name)s (%(number)s) asked for data from my identity wallet. My wallet "
-    "warned me: %(warnings)s.\n\nI think that this request was unlawful or suspicious, and report it to you.",
+    "Dear Sir or Madam,\n\non %(day)s the service %(name)s (%(number)s) asked for data from my identity wallet. My "
+    "wallet warned me: %(warnings)s.\n\nI think that this request was unlawful or suspicious, and report it to you.",
 )
 _SENT: Final = frozenset({Reason.SENDING, Reason.NO_ANSWER, Reason.REFUSED_BY_SERVICE})
 _SIGNS: Final = {Transaction.PRESENTATION: "↑", Transaction.DELETION: "✕", Transaction.DPA_REPORT: "!"}

@@ -34,8 +34,8 @@ CAUTIONS: Final = {
         "needed.",
     ),
     Caution.ANSWER_ELSEWHERE: (
-        "Your answer would go to another address", "The address %(host)s is not among those for which their identity was "
-        "confirmed.",
+        "Your answer would go to another address", "The address %(host)s is not among those for which their identity "
+        "was confirmed.",
     ),
 }  # fmt: skip
 _ALARMING: Final = frozenset({Caution.UNSIGNED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
@@ -53,7 +53,8 @@ MEMBERS: Final = {
     "purpose": "Purpose", "creditor_id": "Number of the creditor", "reference_number": "Reference",
     "start_date": "From", "end_date": "Until", "recurrence.frequency": "How often",
     "recurrence.start_date": "First time", "recurrence.end_date": "Last time", "recurrence.number": "How many times",
-    "pisp.legal_name": "Paid through", "aisp.legal_name": "Who gets access", "amount_estimated": "Amount is an estimate",
+    "pisp.legal_name": "Paid through", "aisp.legal_name": "Who gets access",
+    "amount_estimated": "Amount is an estimate",
 }  # fmt: skip
 
 

@@ -33,20 +33,21 @@ TEXTS: Final = {
     "error-peer-denied": "The other side said no. If you don’t know why, ask them.",
     "error-issuer-denied": "The authority did not issue the card. Ask them why.",
     "error-offer-used": "An offer works once and for a short time. Ask the authority for a new one.",
-    "error-transaction-code": "Look again at the message in which you got the code. After several wrong tries the offer "
-    "stops working, and you need a new one.",
+    "error-transaction-code": "Look again at the message in which you got the code. After several wrong tries the "
+    "offer stops working, and you need a new one.",
     "error-transaction-code-missing": "This offer needs the code that the authority sent you by another way.",
     "error-promise-gone": "The authority no longer knows about this card. Ask them for a new offer.",
     "error-wallet-not-accepted": "The authority does not accept this wallet. Ask them which wallets they accept.",
     "error-not-supported": "This wallet cannot keep this kind of card.",
     "error-out-of-turn": "This was finished or changed meanwhile, perhaps in another window. Start again.",
     "error-no-usable-copy": "This card has expired. Get a fresh one from the authority, then try again.",
-    "error-not-found": "It was finished, deleted, or its time is over. Start again with the link or code you were given.",
+    "error-not-found": "It was finished, deleted, or its time is over. Start again with the link or code you were "
+    "given.",
     "error-not-signed-in": "Your wallet closes by itself when you don’t use it for a while.",
     "error-not-approved": "The approval did not arrive in time, or was for something else. Try again.",
     "error-locked": "Unlock it with your passkey, then try again.",
-    "error-too-early": "A recovery has a waiting time, so that a thief with your code can be stopped. Come back when it "
-    "is over.",
+    "error-too-early": "A recovery has a waiting time, so that a thief with your code can be stopped. Come back when "
+    "it is over.",
     "error-last-passkey": "This is your only passkey. Add another one before you remove it.",
     "error-malformed": "The link or code is incomplete or damaged. Scan it again, or ask for a new one.",
     "error-untrusted": "Nobody whom this wallet trusts vouches for the other side. Your wallet stopped here to protect "
@@ -64,6 +65,8 @@ TEXTS: Final = {
     "error-status-unavailable": "The issuer could not be asked whether the card is still valid. Try again later.",
     "error-not-trusted": "The other side did not prove who they are. Your wallet stopped here to protect you.",
     "error-peer": "The other side does not answer as it should. Try again later.",
+    "error-no-answer": "The other side does not answer. Check your connection, and try again later.",
+    "error-try-again": "The other side asks you to try again in a while.",
     "error-refused": "This was refused. Go back and try again.",
     UNKNOWN: "Something unexpected happened. Try again; if it stays, tell us the time when it happened.",
 }
@@ -77,7 +80,8 @@ SCRIPTS: Final = {
     "passkey_declined": "Your device did not confirm it was you. Nothing was done. Try again when you are ready.",
     "passkey_exists": "This device already has a passkey for this wallet. Open the wallet with it.",
     "working": "One moment…",
-    "no_camera": "The camera can’t be used. Allow it in your browser’s settings, or choose a picture or paste the link.",
+    "no_camera": "The camera can’t be used. Allow it in your browser’s settings, or choose a picture or paste the "
+    "link.",
     "no_code": "No code was found in this picture. Try a sharper one.",
     "found": "Found it.",
     "copied": "Copied.",

@@ -14,7 +14,7 @@ MAX_FIRST_PAGE = 100_000
 
 async def test_the_first_page_is_light_and_asks_nobody_else(phone: Phone) -> None:
     answers: list[Response] = []
-    phone.page.on("response", answers.append)
+    phone.page.on("response", lambda response: answers.append(response))
     await phone.go("/welcome")
     await phone.page.wait_for_load_state("networkidle")
     bodies = [await answer.body() for answer in answers]
