@@ -1,0 +1,37 @@
+"""Every error that the wallet raises has words for a citizen."""
+
+import pytest
+
+from byoid import errors
+from byoid.errors import ByoidError, PeerError
+from wallet import contents, receipts, receiving
+from wallet.messages import MESSAGE_IDS, UNKNOWN, message_id
+from wallet.vault import contract
+
+
+def classes() -> list[type[ByoidError]]:
+    found = {
+        each
+        for module in (errors, contents, receipts, receiving, contract)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, ByoidError) and each is not ByoidError
+    }
+    return sorted(found, key=lambda each: each.__name__)
+
+
+@pytest.mark.parametrize("error", classes(), ids=lambda each: each.__name__)
+def test_every_error_has_a_message(error: type[ByoidError]) -> None:
+    assert message_id(error("what went wrong")) in MESSAGE_IDS - {UNKNOWN}
+
+
+def test_a_peers_code_says_more_than_that_it_refused() -> None:
+    assert message_id(PeerError("refused", code="invalid_grant")) == "error-offer-used"
+    assert message_id(PeerError("refused", code="something_else")) == "error-peer"
+
+
+def test_our_own_class_says_more_than_a_peers_code() -> None:
+    assert message_id(receiving.TransactionCodeRefused("refused", code="invalid_grant")) == "error-transaction-code"
+
+
+def test_what_nobody_foresaw_has_a_message_too() -> None:
+    assert message_id(RuntimeError("oh")) == UNKNOWN
