@@ -1,7 +1,9 @@
 """The verifier's pages without a browser: texts, templates of queries, who gets them, and who does not."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import jinja2
@@ -15,8 +17,8 @@ from byoid.service.i18n import LANGUAGES, load_catalogues
 from byoid.service.pages import ASSETS
 from byoid.service.settings import SettingsError
 from byoid.service.trust_files import load_trust
-from tests.verifier.conftest import URL, Run
-from tests.verifier.world import LIST, World
+from tests.verifier.conftest import URL, Run, Running
+from tests.verifier.world import LIST, Wallet, World
 from verifier.app import create_app
 from verifier.policies import compile_policy
 from verifier.settings import VerifierSettings
@@ -95,9 +97,9 @@ async def test_another_site_cannot_use_the_playground(run: Run, demo: VerifierSe
     [
         ("/playground/queries/none", 404),
         ("/playground/queries/none/attempts/a.b", 404),
-        ("/playground/queries/none/attempts/a.b.c/qr.svg", 404),
-        ("/playground/queries/none/attempts/a.b.c/request", 404),
-        ("/playground/queries/none/attempts/a.b.c/result", 303),
+        ("/playground/queries/none/attempts/a.b.c.d/qr.svg", 404),
+        ("/playground/queries/none/attempts/a.b.c.d/request", 404),
+        ("/playground/queries/none/attempts/a.b.c.d/result", 404),
         ("/playground/queries/none/attempts/return?response_code=x", 400),
         ("/language/xx", 404),
         ("/language/de?back=//evil.test", 303),
@@ -113,6 +115,63 @@ async def test_what_is_not_there_is_not_an_error_of_ours(
     assert found.status_code == status
     assert found.headers.get("location", "/").startswith("/")
     assert not found.headers.get("location", "/").startswith("//")
+
+
+ONE: list[tuple[str, str]] = [
+    ("GET", ""), ("GET", "/qr.svg"), ("GET", "/request"), ("GET", "/result"), ("POST", "/digital"),
+    ("POST", "/digital/response"), ("DELETE", ""),
+]  # fmt: skip
+
+
+async def begin(running: Running) -> tuple[str, dict[str, Any]]:
+    """Open the page of a template's query, and press the button."""
+    page = await running.client.get("/playground?template=residence")
+    csrf = re.search(r'name="csrf" value="(\w+)"', page.text)
+    definition = json.dumps(TEMPLATES["residence"].definition([SD_JWT_VC]))
+    assert csrf is not None
+    form = {"csrf": csrf[1], "definition": definition}
+    made = await running.client.post("/playground", data=form)
+    again = await running.client.post("/playground", data=form)
+    assert made.status_code == again.status_code == 303, made.text
+    prefix = f"{made.headers['location']}/attempts"
+    started = await running.client.post(prefix, json={})
+    assert started.status_code == 200, started.text
+    return prefix, started.json()
+
+
+async def test_the_playground_shows_claims_to_the_session_that_asked(
+    run: Run, demo: VerifierSettings, world: World
+) -> None:
+    async with run(demo) as running:
+        prefix, started = await begin(running)
+        await Wallet(world, running.client).complete(started["same_device"]["link"])
+        state = (await running.client.get(f"{prefix}/{started['id']}")).json()
+        without_code = await running.client.get(f"{prefix}/{started['id']}/result")
+
+        prefix, started = await begin(running)
+        answer = await Wallet(world, running.client).complete(started["same_device"]["link"])
+        verdict = await running.client.get(answer.json()["redirect_uri"])
+
+    assert state == {"state": "answered"}
+    assert (without_code.status_code, "Lindenmoor" in without_code.text) == (403, False)
+    assert verdict.status_code == 200
+    assert "Accepted" in verdict.text
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("method", "path"), ONE, ids=[f"{method} {path}" for method, path in ONE])
+async def test_an_attempt_counts_only_in_the_session_that_started_it(
+    run: Run, demo: VerifierSettings, method: str, path: str
+) -> None:
+    async with run(demo) as running:
+        prefix, started = await begin(running)
+        async with httpx2.AsyncClient(transport=ASGITransport(running.app), base_url=URL) as other:
+            await other.get("/playground")
+            found = await other.request(method, f"{prefix}/{started['id']}{path}")
+        own = await running.client.get(f"{prefix}/{started['id']}")
+
+    assert found.status_code == 404
+    assert own.json() == {"state": "pending"}
 
 
 def test_the_application_has_no_route_of_the_playground_in_production(settings: VerifierSettings) -> None:

@@ -1,19 +1,20 @@
 """The endpoints that the drop-in asks, for the playground: what a service's own back end does over the HTTP API.
 
 One attempt is three transactions of one browser session, one for each way to a wallet: a link on the same device, a QR
-code, the Digital Credentials API. Its id is theirs joined, so that nothing is kept here. OpenID4VP 1.0 13.3.
+code, the Digital Credentials API. Its id is theirs joined, with a tag that only counts in the session that started it,
+so that nothing is kept here. OpenID4VP 1.0 13.3.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Any, Final, TypeAlias
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from byoid.encoding import json_object
+from byoid.encoding import b64u_encode, json_object
 from byoid.jose import parse_jws
 from byoid.message import parse_message
 from byoid.relying_party.messages import DigitalResponse, StartTransaction, TransactionView
@@ -32,6 +33,8 @@ COOKIE: Final = "__Host-byoid-verifier"  # the browser session
 _ATTEMPT: Final = "__Host-byoid-attempt"  # which attempt the person comes back to
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _MAX_ANSWER_BYTES: Final = 1 << 20
+_TAG_BYTES: Final = 16
+Ids: TypeAlias = tuple[str, str, str]  # of the transactions, in the order of MODES
 _Handler: TypeAlias = Callable[["Playground", Request], Awaitable[Response]]
 
 
@@ -67,6 +70,23 @@ class Playground:
         if not session:
             raise InvalidRequest("This page is not open in your browser any more. Reload it.")
         return session
+
+    def ids(self, request: Request, attempt: str) -> Ids:
+        """Return the transactions of an attempt of this browser session.
+
+        Raises:
+            NotFound: no such attempt, or it is another session's.
+        """
+        *parts, tag = attempt.split(".")
+        session = request.cookies.get(COOKIE, "")
+        if len(parts) != len(MODES) or not compare_digest(tag.encode(), self.tag(session, parts).encode()):
+            raise NotFound("There is no such attempt in this browser.")
+        return parts[0], parts[1], parts[2]
+
+    def tag(self, session: str, ids: Sequence[str]) -> str:
+        """Return what ties an attempt to a browser session."""
+        tied = " ".join((session, *ids)).encode()
+        return b64u_encode(self.verifier.sealer.keyed_hash(tied, purpose="attempt")[:_TAG_BYTES])
 
 
 def attempt_routes(prefix: str) -> list[Route]:
@@ -104,7 +124,8 @@ async def _start(playground: Playground, request: Request) -> Response:
             StartTransaction(query=name, mode=Mode.DC_API, session=session, origin=playground.origin),
         )
     ]
-    attempt = ".".join((same.id, cross.id, digital.id))
+    ids = (same.id, cross.id, digital.id)
+    attempt = ".".join((*ids, playground.tag(session, ids)))
     answer = JSONResponse({
         "id": attempt,
         "expires_in": int((same.expires_at - verifier.clock()).total_seconds()),
@@ -119,7 +140,7 @@ async def _start(playground: Playground, request: Request) -> Response:
 async def _look(playground: Playground, request: Request) -> Response:
     """Tell the state of an attempt: of whichever way went furthest."""
     playground.session(request)
-    views = await _views(playground, _ids(request))
+    views = await _views(playground, _ids(playground, request))
     ended = f"{request.url.path}/result"
     for view in views:
         if view.state is State.ACCEPTED and view.mode is Mode.SAME_DEVICE:
@@ -131,7 +152,7 @@ async def _look(playground: Playground, request: Request) -> Response:
 
 
 async def _draw(playground: Playground, request: Request) -> Response:
-    _, cross, _ = _ids(request)
+    _, cross, _ = _ids(playground, request)
     link = await requests.qr_link(playground.verifier, await playground.service(), cross, "openid4vp://")
     return Response(qr.svg(link), media_type="image/svg+xml", headers=_NO_STORE)
 
@@ -141,7 +162,7 @@ async def _show_request(playground: Playground, request: Request) -> Response:
     playground.session(request)
     party = playground.verifier.party(await playground.service())
     with told_to_services():
-        begun = await party.begun(_ids(request)[1])
+        begun = await party.begun(_ids(playground, request)[1])
         jws = parse_jws(await party.request_object(begun.request_id))
     header = {**jws.header, "x5c": [f"{each[:24]}…" for each in jws.header.get("x5c", ())]}
     text = pretty({"header": header, "payload": jws.claims()})
@@ -151,12 +172,12 @@ async def _show_request(playground: Playground, request: Request) -> Response:
 async def _digital(playground: Playground, request: Request) -> Response:
     playground.session(request)
     with told_to_services():
-        begun = await playground.verifier.party(await playground.service()).begun(_ids(request)[2])
+        begun = await playground.verifier.party(await playground.service()).begun(_ids(playground, request)[2])
     return _json({"requests": [begun.digital]})
 
 
 async def _digital_response(playground: Playground, request: Request) -> Response:
-    session, (_, _, digital) = playground.session(request), _ids(request)
+    session, (_, _, digital) = playground.session(request), _ids(playground, request)
     given = json_object(await request.body(), max_bytes=_MAX_ANSWER_BYTES)
     answer = parse_message(DigitalResponse, {**given, "session": session})
     await responses.receive_digital(playground.verifier, await playground.service(), digital, answer)
@@ -165,7 +186,7 @@ async def _digital_response(playground: Playground, request: Request) -> Respons
 
 async def _cancel(playground: Playground, request: Request) -> Response:
     playground.session(request)
-    for each in _ids(request):
+    for each in _ids(playground, request):
         await playground.verifier.party(await playground.service()).forget(each)
     return Response(status_code=204)
 
@@ -175,13 +196,13 @@ async def _come_back(playground: Playground, request: Request) -> Response:
     attempt, code = request.cookies.get(_ATTEMPT), request.query_params.get("response_code", "")
     if attempt is None:
         raise InvalidRequest("This request was started in another browser. Start again there.")
-    response = await _verdict(playground, request, attempt.split("."), code)
+    response = await _verdict(playground, request, playground.ids(request, attempt), code)
     response.delete_cookie(_ATTEMPT, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 
 async def _result(playground: Playground, request: Request) -> Response:
-    return await _verdict(playground, request, _ids(request), None)
+    return await _verdict(playground, request, _ids(playground, request), None)
 
 
 async def _verdict(playground: Playground, request: Request, ids: Sequence[str], code: str | None) -> Response:
@@ -206,11 +227,8 @@ async def _views(playground: Playground, ids: Sequence[str]) -> list[Transaction
     return found
 
 
-def _ids(request: Request) -> tuple[str, str, str]:
-    ids = request.path_params["attempt"].split(".")
-    if len(ids) != len(MODES):
-        raise HTTPException(404, "there is no such attempt")
-    return ids[0], ids[1], ids[2]
+def _ids(playground: Playground, request: Request) -> Ids:
+    return playground.ids(request, request.path_params["attempt"])
 
 
 def _json(value: dict[str, Any]) -> Response:

@@ -94,7 +94,7 @@ async def define(request: Request) -> Response:
     try:
         definition = _definition(playground.verifier, text)
         name = f"playground-{b64u_encode(sha256(json_dumps(definition.to_wire()))[:9]).lower()}"
-        await requests.define(playground.verifier, await playground.service(), name, definition)
+        await _keep(playground, name, definition)
     except (MalformedInput, OAuthError, ValidationError) as error:
         return _form(request, text, problem=str(error), status=400)
     return RedirectResponse(f"/playground/queries/{name}", 303)
@@ -112,6 +112,12 @@ async def show_query(request: Request) -> Response:
         request, "query.html", endpoint=f"/playground/queries/{name}/attempts", service=service.name,
         query=pretty(found.definition["dcql_query"]), definition=pretty(found.definition),
     )  # fmt: skip
+
+
+async def _keep(playground: Playground, name: str, definition: QueryDefinition) -> None:
+    service = await playground.service()
+    if await playground.verifier.store.query_id(service.id, name) is None:  # the name says what is in it
+        await requests.define(playground.verifier, service, name, definition)
 
 
 def _form(

@@ -47,7 +47,7 @@ async def test_the_person_goes_to_a_web_wallet_and_comes_back(
     await expect(page.locator("#country")).to_have_text("You live in DE.")
     assert page.url == f"{places.shop}/welcome"
     await opened(page, places)
-    await expect(page.get_by_role("link", name="Last used: wallet.localhost")).to_be_visible()
+    await expect(page.get_by_role("link", name="Continue with wallet.localhost (last used)")).to_be_visible()
 
 
 async def test_the_person_scans_the_code_with_a_phone(places: Places, new_context: NewContext, look: Look) -> None:
@@ -153,7 +153,8 @@ async def test_with_the_keyboard_alone_one_starts_and_cancels(places: Places, ne
     for _ in range(5):
         await page.keyboard.press("Tab")
         names.append(await page.evaluate("document.querySelector('byoid-verify').shadowRoot.activeElement.textContent"))
-    await page.keyboard.press("Enter")
+    async with page.expect_response(lambda response: response.request.method == "DELETE"):
+        await page.keyboard.press("Enter")
 
     assert names == [
         "The request as a link", "Continue with wallet.localhost", "Open the wallet app",

@@ -25,7 +25,7 @@
   const TEXTS = {
     en: {
       identify: "Identify with your wallet", choose: "Where is your wallet?",
-      here: "On this device", wallet: "Continue with {name}", last: "Last used: {name}",
+      here: "On this device", wallet: "Continue with {name}", last: "Continue with {name} (last used)",
       app: "Open the wallet app", elsewhere: "On another device",
       scan: "Scan this code with that device’s camera or wallet.",
       check: "Your wallet shows who asks and what for. Approve only if it names the service you are using.",
@@ -42,7 +42,7 @@
     },
     de: {
       identify: "Mit Ihrer Wallet ausweisen", choose: "Wo ist Ihre Wallet?",
-      here: "Auf diesem Gerät", wallet: "Weiter mit {name}", last: "Zuletzt benutzt: {name}",
+      here: "Auf diesem Gerät", wallet: "Weiter mit {name}", last: "Weiter mit {name} (zuletzt benutzt)",
       app: "Wallet-App öffnen", elsewhere: "Auf einem anderen Gerät",
       scan: "Scannen Sie diesen Code mit der Kamera oder der Wallet des anderen Geräts.",
       check: "Ihre Wallet zeigt, wer fragt und wofür. Stimmen Sie nur zu, wenn sie den Dienst nennt, den Sie gerade nutzen.",
@@ -59,7 +59,7 @@
     },
     fr: {
       identify: "S’identifier avec votre portefeuille", choose: "Où est votre portefeuille ?",
-      here: "Sur cet appareil", wallet: "Continuer avec {name}", last: "Dernier utilisé : {name}",
+      here: "Sur cet appareil", wallet: "Continuer avec {name}", last: "Continuer avec {name} (dernier utilisé)",
       app: "Ouvrir l’application portefeuille", elsewhere: "Sur un autre appareil",
       scan: "Scannez ce code avec l’appareil photo ou le portefeuille de l’autre appareil.",
       check: "Votre portefeuille montre qui demande et pourquoi. N’acceptez que s’il nomme le service que vous utilisez.",
@@ -76,7 +76,7 @@
     },
     es: {
       identify: "Identificarse con su cartera", choose: "¿Dónde está su cartera?",
-      here: "En este dispositivo", wallet: "Continuar con {name}", last: "Última usada: {name}",
+      here: "En este dispositivo", wallet: "Continuar con {name}", last: "Continuar con {name} (última usada)",
       app: "Abrir la aplicación de cartera", elsewhere: "En otro dispositivo",
       scan: "Escanee este código con la cámara o la cartera del otro dispositivo.",
       check: "Su cartera muestra quién pregunta y para qué. Acepte solo si nombra el servicio que está usando.",
@@ -152,9 +152,7 @@
 
     #build() {
       const root = this.attachShadow({ mode: "open" });
-      const sheet = new CSSStyleSheet(); // not an inline style: a policy without 'unsafe-inline' allows it
-      sheet.replaceSync(STYLE);
-      root.adoptedStyleSheets = [sheet];
+      dress(root);
       this.#body = make("div", { lang: this.#language() });
       this.#status = make("p", { role: "status", "aria-live": "polite", lang: this.#language(), part: "status" });
       root.append(this.#status, this.#body); // the status above: on a phone it would be out of sight below
@@ -341,7 +339,8 @@
 
     /** Call the page's own service. The content type is one that no form of another site can send. */
     async #call(method, path, body) {
-      const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(REQUEST_MS)]);
+      const cancelled = this.#abort.signal; // old browsers can't join two signals: they wait as long as it takes
+      const signal = AbortSignal.any ? AbortSignal.any([cancelled, AbortSignal.timeout(REQUEST_MS)]) : cancelled;
       const init = { method, signal, credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" } };
       if (method === "POST") Object.assign(init, { body: JSON.stringify(body ?? {}), headers: { ...init.headers, "Content-Type": "application/json" } });
       const answer = await fetch(path || this.#endpoint(), init);
@@ -370,6 +369,15 @@
       clearTimeout(this.#timer);
       this.#abort.abort();
     }
+  }
+
+  /** Style the element: not by an inline style, so a policy without 'unsafe-inline' allows it. */
+  function dress(root) {
+    try {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(STYLE);
+      root.adoptedStyleSheets = [sheet];
+    } catch { /* an old browser: plain, but it works */ }
   }
 
   function make(name, attributes, ...children) {
