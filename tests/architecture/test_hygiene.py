@@ -10,7 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # Written apart, so that this file does not hold them itself.
 REGISTRIES = ("files." + "pythonhosted.org", "registry." + "npmjs.org", "deb." + "debian.org", "//pypi." + "org/simple")
-HTTP_CLIENTS = re.compile(
+HTTP_CLIENTS = re.compile(  # clients of one peer each, sources and sign-in over HTTP, and composition roots
+    r"^(byoid/(fetch|service/http|service/outbox|relying_party/client)|(issuer|verifier|wallet)/app|wallet/\w+_client"
+    r"|wallet/vault/remote|issuer/(agency_setup|recognitions|recognition_oidc|sources/(factory|http_json)))\.py$"
+)
     r"(^byoid/(fetch|service/http|service/outbox)\.py|_client\.py|/app\.py|/client\.py|wallet/vault/remote\.py)$"
 )
 
