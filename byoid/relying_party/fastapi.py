@@ -4,8 +4,8 @@
     door = Door(party)
 
     @app.get("/residence")
-    async def ask(response: Response) -> ...:
-        begun = await door.begin(response, "residence", redirect_uri="https://shop.example/done")
+    async def ask() -> RedirectResponse:
+        return await door.redirect("residence", "openid4vp://", redirect_uri="https://shop.example/done")
 
     @app.get("/done")
     async def done(shown: Annotated[Transaction, Depends(door.result)]) -> ...:
@@ -19,7 +19,7 @@ from typing import Final
 
 from fastapi import APIRouter, HTTPException
 from fastapi.requests import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from byoid.errors import ByoidError, MalformedInput, OAuthError, ResponseRejected, VerificationError
 from byoid.oauth.form import parse_form
@@ -88,6 +88,13 @@ class Door:
         value = f"{begun.id}.{session}"
         response.set_cookie(self._cookie, value, path="/", secure=True, httponly=True, samesite="lax")
         return begun
+
+    async def redirect(self, policy_id: str, wallet: str, *, redirect_uri: str) -> RedirectResponse:
+        """Begin on the same device, and send the browser to a wallet's authorization endpoint."""
+        response = RedirectResponse("/", 303)
+        begun = await self.begin(response, policy_id, redirect_uri=redirect_uri)
+        response.headers["location"] = begun.link(wallet)
+        return response
 
     async def result(self, request: Request) -> Transaction:
         """Return the transaction of this browser, for `Depends`; its `outcome` is None as long as nobody answered.

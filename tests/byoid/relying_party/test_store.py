@@ -1,0 +1,156 @@
+"""Transactions in memory and in both databases: one contract."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from byoid.relying_party import InMemoryTransactions, Mode, Outcome, State, Transaction, TransactionStore
+from byoid.relying_party.asking import create_response_key
+from byoid.relying_party.sql import SqlTransactions, transactions_table
+from byoid.relying_party.transaction import Sent
+from byoid.service.database import Connection, Database, service_metadata
+from byoid.service.seal import Sealer
+
+METADATA = service_metadata()
+TABLE = transactions_table(METADATA)
+SEALER = Sealer({"test": bytes(range(32))})
+ACCEPTED = Outcome(State.ACCEPTED, {"pid": [{"claims": {"given_name": "Ada"}}]}, (), "code")
+
+
+@pytest.fixture(params=["memory", "sql"])
+async def store(request: pytest.FixtureRequest, database: Database) -> TransactionStore:
+    if request.param == "memory":
+        return InMemoryTransactions()
+    await database.create_all(METADATA)
+    return SqlTransactions(database, TABLE, SEALER)
+
+
+@pytest.fixture
+def pending(now: datetime) -> Transaction:
+    sent = Sent("x509_hash:a", "nonce", "state", "direct_post.jwt", create_response_key(), {"credentials": []}, ("x",))
+    return Transaction(
+        "id", "request", "shop", "policy", Mode.CROSS_DEVICE, sent, "session", now, now + timedelta(minutes=10)
+    )
+
+
+async def test_what_is_added_is_found_by_both_names(
+    store: TransactionStore, pending: Transaction, now: datetime
+) -> None:
+    await store.add(pending)
+    assert await store.by_request("request", now=now) == pending
+    assert await store.by_id("id", service_id="shop", now=now) == pending
+    assert await store.by_request("id", now=now) is None
+    assert await store.by_id("request", service_id="shop", now=now) is None
+
+
+async def test_another_service_finds_nothing(store: TransactionStore, pending: Transaction, now: datetime) -> None:
+    await store.add(pending)
+    assert await store.by_id("id", service_id="library", now=now) is None
+    assert await store.progress("id", service_id="library", now=now) is None
+    assert not await store.forget("id", service_id="library")
+    assert await store.by_id("id", service_id="shop", now=now)
+
+
+async def test_what_is_expired_is_not_found(store: TransactionStore, pending: Transaction, now: datetime) -> None:
+    await store.add(pending)
+    later = pending.expires_at
+    assert await store.by_request("request", now=later) is None
+    assert await store.by_id("id", service_id="shop", now=later) is None
+    assert not await store.conclude(replace(pending, sent=None, outcome=ACCEPTED), now=later)
+
+
+async def test_an_outcome_is_kept_once_in_place_of_what_was_sent(
+    store: TransactionStore, pending: Transaction, now: datetime
+) -> None:
+    await store.add(pending)
+    concluded = replace(pending, sent=None, outcome=ACCEPTED, expires_at=now + timedelta(hours=1))
+    rejected = replace(concluded, outcome=Outcome(State.REJECTED, reasons=("late",)))
+    assert await store.conclude(concluded, now=now)
+    assert not await store.conclude(rejected, now=now)
+    assert await store.by_id("id", service_id="shop", now=now) == concluded
+    await store.decline(pending, "access_denied", now=now)
+    assert (await store.by_id("id", service_id="shop", now=now)) == concluded
+
+
+async def test_of_many_answers_at_once_one_wins(store: TransactionStore, pending: Transaction, now: datetime) -> None:
+    await store.add(pending)
+    rivals = [
+        replace(pending, sent=None, outcome=Outcome(State.REJECTED, reasons=(str(number),))) for number in range(8)
+    ]
+    won = await asyncio.gather(*(store.conclude(each, now=now) for each in rivals))
+    assert won.count(True) == 1
+    found = await store.by_id("id", service_id="shop", now=now)
+    assert found is not None
+    assert found.outcome == rivals[won.index(True)].outcome
+
+
+async def test_refusals_and_failures_are_noted_and_leave_it_answerable(
+    store: TransactionStore, pending: Transaction, now: datetime
+) -> None:
+    await store.add(pending)
+    await store.count_failure(pending, "BadSignature: no")
+    await store.count_failure(pending, "Expired: no")
+    await store.decline(pending, "access_denied", now=now)
+    progress = await store.progress("id", service_id="shop", now=now)
+    assert progress is not None
+    assert (progress.state, progress.failures, progress.last_failure) == (State.DECLINED, 2, "Expired: no")
+    found = await store.by_request("request", now=now)
+    assert found is not None
+    assert (found.sent, found.declined_with) == (pending.sent, "access_denied")
+    assert await store.conclude(replace(found, sent=None, outcome=ACCEPTED), now=now)
+
+
+async def test_what_is_forgotten_is_gone(store: TransactionStore, pending: Transaction, now: datetime) -> None:
+    await store.add(pending)
+    assert await store.forget("id", service_id="shop")
+    assert not await store.forget("id", service_id="shop")
+    assert await store.by_request("request", now=now) is None
+
+
+async def test_nothing_secret_lies_open_in_the_database(
+    database: Database, pending: Transaction, now: datetime
+) -> None:
+    await database.create_all(METADATA)
+    store = SqlTransactions(database, TABLE, SEALER)
+    await store.add(pending)
+    before = str((await database.fetch(select(TABLE))).first())
+    await store.conclude(replace(pending, sent=None, outcome=ACCEPTED), now=now)
+    after = str((await database.fetch(select(TABLE))).first())
+    for secret in ("nonce", "'request'", "state'", "session", "Ada", "code"):
+        assert secret not in before.replace("'state", "")
+        assert secret not in after.replace("'state", "")
+
+
+async def test_a_failure_while_the_outcome_is_announced_leaves_it_answerable(
+    database: Database, pending: Transaction, now: datetime
+) -> None:
+    """Answered or answerable, never half: the announcement and the outcome are one transaction."""
+    await database.create_all(METADATA)
+
+    async def fail(tx: Connection, transaction: Transaction) -> None:
+        raise RuntimeError("killed")
+
+    store = SqlTransactions(database, TABLE, SEALER, on_concluded=fail)
+    await store.add(pending)
+    with pytest.raises(RuntimeError):
+        await store.conclude(replace(pending, sent=None, outcome=ACCEPTED), now=now)
+    assert await store.by_request("request", now=now) == pending
+
+
+async def test_expired_rows_are_deleted(database: Database, pending: Transaction, now: datetime) -> None:
+    await database.create_all(METADATA)
+    store = SqlTransactions(database, TABLE, SEALER)
+    await store.add(pending)
+    assert await store.expiry.run(database, now=now) == 0
+    assert await store.expiry.run(database, now=pending.expires_at) == 1
+
+
+async def test_memory_makes_room_for_what_is_new(pending: Transaction, now: datetime) -> None:
+    store = InMemoryTransactions(max_transactions=2)
+    for number in range(3):
+        await store.add(replace(pending, id=f"id{number}", request_id=f"r{number}"))
+    assert await store.by_request("r0", now=now) is None
+    assert await store.by_request("r2", now=now)
