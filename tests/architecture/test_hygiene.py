@@ -14,8 +14,6 @@ HTTP_CLIENTS = re.compile(  # clients of one peer each, sources and sign-in over
     r"^(byoid/(fetch|service/http|service/outbox|relying_party/client)|(issuer|verifier|wallet)/app|wallet/\w+_client"
     r"|wallet/vault/remote|issuer/(agency_setup|recognitions|recognition_oidc|sources/(factory|http_json)))\.py$"
 )
-    r"(^byoid/(fetch|service/http|service/outbox)\.py|_client\.py|/app\.py|/client\.py|wallet/vault/remote\.py)$"
-)
 
 
 def tracked() -> list[Path]:
