@@ -82,7 +82,7 @@ class VerifierPeer:
     def response_jwk(self) -> dict[str, str]:
         return {**self.response_key.public.jwk, "kid": "1", "use": "enc", "alg": "ECDH-ES"}
 
-    def registration(self, *, sub: str = "NTRDE-HRB100", claims: tuple[str, ...] = REGISTERED) -> str:
+    def registration(self, *, sub: str = "NTRDE-HRB100", intermediary: dict[str, str] | None = None) -> str:
         """Return the registration certificate of the library, or with another `sub` of somebody else."""
         registrar = load_signer(self.keys / "registrar.key", self.keys / "registrar.pem")
         certificate = RegistrationClaims.model_validate(
@@ -100,7 +100,7 @@ class VerifierPeer:
                     RegisteredCredential(
                         format="dc+sd-jwt",
                         meta={"vct_values": [PID]},
-                        claim=tuple(RegisteredClaim(path=(each,)) for each in claims),
+                        claim=tuple(RegisteredClaim(path=(each,)) for each in REGISTERED),
                     ),
                     RegisteredCredential(
                         format="mso_mdoc",
@@ -110,6 +110,7 @@ class VerifierPeer:
                 ),
                 "iat": int(self.clock().timestamp()),
                 "exp": int(self.clock().timestamp()) + 86400,
+                "intermediary": intermediary,
             }
         )
         return sign_now(
