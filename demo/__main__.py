@@ -15,11 +15,12 @@ from demo import scenario
 from demo.account import Account, progress
 from demo.agency import AgencyClient, create_issuer, publishing, staff_key
 from demo.citizen import Citizen
-from demo.pki import SERVICES, Service
+from demo.pki import PLAYGROUND, PLAYGROUND_NAME, SERVICES, Service
 from demo.servers import running
 from demo.services import ServiceClient
 from demo.state import DEFAULT_STATE, State, issuer_settings, make_state, verifier_settings, wallet_settings
 from verifier.app import create_app as create_verifier
+from verifier.context import Verifier
 from verifier.services import NewService, add_api_key, add_service
 from wallet.app import create_app as create_wallet
 
@@ -54,6 +55,7 @@ async def _run(state: State, account: Account, *, once: bool, as_json: bool) -> 
         await stack.enter_async_context(running(apps, host=address, tls=state.tls))
         await stack.enter_async_context(publishing(issuer))
         http = await stack.enter_async_context(_client(state))
+        await _add_playground(verifier.state.verifier)
         library, shop = [await _service(verifier.state.verifier, http, state, service) for service in SERVICES]
         agency = AgencyClient(http, state, await staff_key(issuer))
         person = scenario.choose_person(state)
@@ -61,6 +63,12 @@ async def _run(state: State, account: Account, *, once: bool, as_json: bool) -> 
         await scenario.run(scenario.Demo(state, http, agency, library, shop, citizen, account, person))
         if not once:
             await _stay(state, agency, (library, shop), as_json=as_json)
+
+
+async def _add_playground(verifier: Verifier) -> None:
+    """Let the verifier ask in its own name, on the page where queries are tried: `/playground`."""
+    new = NewService(PLAYGROUND, PLAYGROUND_NAME, key_name=f"access-{PLAYGROUND}")
+    await add_service(verifier.store, verifier.sealer, new, now=datetime.now(UTC))
 
 
 def _client(state: State) -> httpx2.AsyncClient:
@@ -100,7 +108,8 @@ async def _invite(state: State, agency: AgencyClient, services: tuple[ServiceCli
         started = await service.ask()
         print(f"  {service.service.name} asks: {started['wallets'][0]['link']}")
     print(f"  issuer         {state.url('issuer')}/.well-known/openid-credential-issuer")
-    print(f"  verifier       {state.url('verifier')}/api/v1/openapi.json", flush=True)
+    print(f"  verifier       {state.url('verifier')}/api/v1/openapi.json")
+    print(f"  try queries    {state.url('verifier')}/playground", flush=True)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ SHOP: Final = Service(
     (("address", "country"),),
 )  # fmt: skip
 SERVICES: Final = (LIBRARY, SHOP)
+PLAYGROUND: Final = "playground"
+PLAYGROUND_NAME: Final = "Playground of the verifier"
 
 _ROOTS: Final = {
     "agency": (
@@ -94,6 +96,9 @@ def make_pki(folder: Path, *, host: str, now: datetime) -> None:
         names = [*dns(host), *uri(f"https://{service.id}.lindenmoor.example/contact")]
         _leaf(folder / f"access-{service.id}", roots["access"], subject, Purpose.ACCESS, names)
         _register(folder, service, now=now)
+    # The verifier's playground asks whatever one likes, so it has no registration, and wallets say so.
+    playground = SubjectName(PLAYGROUND_NAME, PLAYGROUND_NAME, "NTRDE-HRB300", "DE")
+    _leaf(folder / f"access-{PLAYGROUND}", roots["access"], playground, Purpose.ACCESS, dns(host))
     _write_trust(folder, roots)
 
 

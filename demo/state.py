@@ -11,7 +11,7 @@ from typing import Any, Final
 from byoid.encoding import b64u_encode
 from byoid.service.settings import DEMO_KEY_ID
 from demo.people import COUNT, COUNTRY, MUNICIPALITY, make_register
-from demo.pki import make_pki
+from demo.pki import PLAYGROUND, make_pki
 from demo.tls import make_certificate
 from issuer.settings import IssuerSettings
 from verifier.settings import VerifierSettings
@@ -114,6 +114,7 @@ def verifier_settings(state: State) -> VerifierSettings:
         trust=state.pki / "trust.toml",
         wallet_endpoints=(f"{state.url('wallet')}/authorize",),
         status_minimum="PT1S",
+        playground_service=PLAYGROUND,
     )
 
 
