@@ -13,6 +13,7 @@ from byoid.oauth.authorization_details import AuthorizationDetail
 from byoid.oauth.token import (
     AuthorizationCodeTokenRequest,
     PreAuthorizedCodeTokenRequest,
+    RefreshTokenRequest,
     TokenRequest,
     TokenResponse,
 )
@@ -24,6 +25,7 @@ from wallet.issuer_client import Issuance, NoAnswer
 from wallet.keeping import Order, Received, delete_keys, issuer_party, keep, notify
 from wallet.messages import message_id
 from wallet.receipts import Conversation, IssuerContent, OutOfTurn, Receipt, Stage, change_receipt, resume
+from wallet.refresh_tokens import replace_refresh_token
 from wallet.vault.gate import withdraw
 
 _REFUSED_CODES: Final = frozenset({"invalid_grant", "invalid_tx_code"})
@@ -114,7 +116,7 @@ async def _redeem(
     visit: Visit, receipt: Receipt, issuance: Issuance, request: TokenRequest, *, details_requested: bool
 ) -> TokenResponse:
     try:
-        return await issuance.redeem(request, details_requested=details_requested)
+        token = await issuance.redeem(request, details_requested=details_requested)
     except PeerError as error:
         again = _worth_another_try(error, request)
         if again is None:
@@ -122,6 +124,9 @@ async def _redeem(
         conversation = receipt.content.conversation if receipt.content.reissue_of else None
         await change_receipt(visit, receipt, stage=Stage.APPROVED, conversation=conversation)
         raise again from error
+    if isinstance(request, RefreshTokenRequest):
+        await replace_refresh_token(visit, old=request.refresh_token, new=token.refresh_token)
+    return token
 
 
 def _worth_another_try(error: PeerError, request: TokenRequest) -> PeerError | None:

@@ -20,6 +20,7 @@ from wallet.issuer_client import Issuance
 from wallet.keeping import DeferredContent, Order, Received, delete_keys, issuer_party, keep, next_attempt
 from wallet.messages import message_id
 from wallet.receipts import resume, supported
+from wallet.refresh_tokens import replace_refresh_token
 
 # The issuer will never deliver (9.3, 8.3.1.2); everything else may be better another time.
 _OVER: Final = frozenset({"invalid_transaction_id", "credential_request_denied", "invalid_grant"})
@@ -127,10 +128,15 @@ async def _refresh(wallet: Wallet, visit: Visit, issuance: Issuance, promise: Pr
     token: TokenResponse = await issuance.redeem(
         RefreshTokenRequest(client_id=wallet.settings.client_id, refresh_token=conversation.refresh_token or "")
     )
-    changed = conversation.model_copy(
-        update={"access_token": token.access_token, "refresh_token": token.refresh_token or conversation.refresh_token}
-    )
-    return await _change(visit, promise, conversation=changed)
+    await replace_refresh_token(visit, old=conversation.refresh_token, new=token.refresh_token)
+    promise = await _load(wallet, visit, promise.id)
+    conversation = promise.content.conversation.model_copy(update={"access_token": token.access_token})
+    return await _change(visit, promise, conversation=conversation)
+
+
+async def _load(wallet: Wallet, visit: Visit, promise_id: str) -> Promise:
+    kept = await visit.contents.get(Kind.DEFERRED, promise_id, now=wallet.clock())
+    return Promise(DeferredContent.model_validate(kept.value), kept)
 
 
 async def _change(visit: Visit, promise: Promise, **changes: object) -> Promise:

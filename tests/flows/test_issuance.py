@@ -157,6 +157,18 @@ async def test_a_card_is_renewed_without_another_login(
     assert after.isdisjoint(before)
 
 
+async def test_cards_of_one_offer_are_renewed_one_after_the_other(
+    issuer: Issuer, wallet: Wallet, citizen: Citizen, person: str
+) -> None:
+    card_ids = (await take(wallet, citizen, issuer, person, "pid_sd_jwt", "pid_mdoc")).card_ids
+    visit = await citizen.visit()
+
+    for card_id in (*card_ids, *card_ids):
+        renewed = await agree(wallet, citizen, visit, await start_reissue(wallet, visit, card_id))
+        assert isinstance(renewed, Received)
+        assert renewed.card_ids == (card_id,)
+
+
 async def test_a_promise_of_the_agency_is_collected_later(
     issuer: Issuer, wallet: Wallet, citizen: Citizen, person: str, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -239,10 +239,11 @@ class DishonestIssuer:
         return self._answer("notification", Response(status_code=204))
 
     def _issued(self, keys: list[PublicKey], configuration_id: str) -> Json:
-        made = [self._made(keys, place, configuration_id) for place in range(len(keys))]
+        made = [self.made(keys, place, configuration_id) for place in range(len(keys))]
         return {"credentials": [{"credential": each} for each in made], "notification_id": "n-1"}
 
-    def _made(self, keys: list[PublicKey], place: int, configuration_id: str) -> str:
+    def made(self, keys: list[PublicKey], place: int, configuration_id: str) -> str:
+        """Make one credential."""
         making = Making(
             signer=load_signer(self.keys / "credential.key", self.keys / "credential.pem"),
             document_signer=load_signer(self.keys / "document-signer.key", self.keys / "document-signer.pem"),

@@ -196,7 +196,7 @@ def signed_metadata(issuer: DishonestIssuer, *, key: PrivateKey | None = None, s
 def signers(issuer: DishonestIssuer) -> dict[str, Any]:
     found: list[Making] = []
     probe = DishonestIssuer(issuer.keys, issuer.clock, make=lambda making: found.append(making) or making)
-    probe._made([PrivateKey.generate().public], 0, "pid")
+    probe.made([PrivateKey.generate().public], 0, "pid")
     (making,) = found
     return {
         "signer": making.signer, "document_signer": making.document_signer, "now": making.now,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from byoid.errors import MalformedInput
 from byoid.jose import parse_jws
 from byoid.keys import PrivateKey
 from tests.peers.dishonest_issuer import PRE_AUTHORIZED, URL, DishonestIssuer, Making, link, offer
@@ -353,6 +354,44 @@ async def test_a_renewal_replaces_the_copies_and_says_what_changed(
     assert (await load_history(visit.contents))[0].entry.transaction_type is Transaction.REISSUANCE
     tokens = [body for path, body in issuer.seen if path == "token"]
     assert tokens[-1]["grant_type"] == ["refresh_token"]
+
+
+async def test_a_renewal_that_fails_keeps_the_new_refresh_token_and_the_old_copies(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer
+) -> None:
+    issuer.refresh_token = "refresh-1"
+    (card_id,) = (await citizen.receive()).card_ids
+    issuer.refresh_token = "refresh-2"
+    issuer.tamper["credential"] = lambda _: {}
+    visit = await citizen.visit()
+    receipt = await start_reissue(wallet, visit, card_id)
+    with pytest.raises(MalformedInput):
+        await citizen.approve(visit, receipt.id)
+
+    card = await load_card(visit.contents, card_id, now=wallet.clock())
+    assert card.content.reissuance is not None
+    assert card.content.reissuance.refresh_token == "refresh-2"
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+
+
+async def test_a_credential_that_is_bound_to_no_key_is_kept_without_one(citizen: Any, issuer: DishonestIssuer) -> None:
+    def unbound(honest: dict[str, Any]) -> dict[str, Any]:
+        pid = honest["credential_configurations_supported"]["pid"]
+        del pid["cryptographic_binding_methods_supported"], pid["proof_types_supported"]
+        return honest
+
+    def make(making: Making) -> Making:
+        making.holder_key = None
+        return making
+
+    issuer.tamper["metadata"], issuer.make = unbound, make
+    key = PrivateKey.generate().public
+    issuer.tamper["credential"] = lambda honest: (
+        honest | {"credentials": [{"credential": issuer.made([key], 0, "pid")}]}
+    )
+
+    assert isinstance(await citizen.receive(), Received)
+    assert await citizen.holdings() == {"cards": 1, "copies": 1, "promises": 0, "keys": 0}
 
 
 async def test_a_card_is_due_when_too_few_copies_are_unused(citizen: Any, wallet: Wallet) -> None:
