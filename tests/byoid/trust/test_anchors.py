@@ -5,7 +5,7 @@ import pytest
 from byoid.errors import MalformedInput, UntrustedIssuer
 from byoid.keys import PrivateKey
 from byoid.trust import anchors as module
-from byoid.trust.anchors import PinnedKey, Purpose, TrustAnchor, TrustAnchors
+from byoid.trust.anchors import PinnedKey, Purpose, TrustAnchor, TrustAnchors, country_names
 from byoid.trust.pki import to_pem
 
 
@@ -81,3 +81,31 @@ def test_the_number_of_anchors_is_bounded(pki, monkeypatch):
     monkeypatch.setattr(module, "MAX_ANCHORS", 1)
     with pytest.raises(MalformedInput):
         TrustAnchors(pki.root.anchor(Purpose.PID).union().anchors + pki.intermediate.anchor(Purpose.PID).anchors)
+
+
+def test_pinned_keys_count_like_certificates(pki):
+    purposes = frozenset({Purpose.PID})
+    keys = [PinnedKey(pki.key.public, purposes, "pin"), PinnedKey(pki.root.key.public, purposes, "pin")]
+
+    assert len(TrustAnchors([TrustAnchor(pki.leaf, purposes, "list")], keys=keys)) == 3
+
+
+def test_the_number_of_anchors_is_bounded_keys_and_certificates_together(pki, monkeypatch):
+    monkeypatch.setattr("byoid.trust.anchors.MAX_ANCHORS", 2)
+    anchor = TrustAnchor(pki.leaf, frozenset({Purpose.PID}), "list")
+    keys = [PinnedKey(key, anchor.purposes, "pin") for key in (pki.key.public, pki.root.key.public)]
+
+    assert len(TrustAnchors([anchor], keys=keys[:1])) == 2
+    with pytest.raises(MalformedInput):
+        TrustAnchors([anchor], keys=keys)
+
+
+def test_certificates_of_a_file_can_be_pinned_and_are_not_unless_asked(pki):
+    pem = to_pem(pki.leaf)
+
+    assert [a.pinned for a in TrustAnchors.from_pem(pem, [Purpose.PID], "file", pinned=True).anchors] == [True]
+    assert [a.pinned for a in TrustAnchors.from_pem(pem, [Purpose.PID], "file").anchors] == [False]
+
+
+def test_countries_are_compared_in_upper_case(pki):
+    assert country_names(pki.leaf) == ("UT",)

@@ -67,3 +67,54 @@ def test_an_authority_needs_an_ec_key(pki, now):
         make_root(SubjectName("Root"), key=PrivateKey.generate("Ed25519"), now=now)
     with pytest.raises(MalformedInput):
         make_crl(Authority(pki.root.certificate, PrivateKey.generate("Ed25519")), [], number=1, now=now)
+
+
+def flags(usage):
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+             "key_cert_sign", "crl_sign")  # fmt: skip
+    assert all(getattr(usage, name) in (True, False) for name in names)
+    return {name for name in names if getattr(usage, name)}
+
+
+def test_a_key_may_do_one_thing_only(pki):
+    signer, authority = extension(pki.leaf, x509.KeyUsage), extension(pki.root.certificate, x509.KeyUsage)
+
+    assert flags(signer.value) == {"digital_signature"}
+    assert flags(authority.value) == {"key_cert_sign", "crl_sign"}
+
+
+def test_what_a_verifier_must_understand_is_critical_and_nothing_else(pki):
+    critical = {
+        type(found.value)
+        for certificate in (pki.root.certificate, pki.intermediate.certificate, pki.leaf, pki.document_signer)
+        for found in certificate.extensions
+        if found.critical
+    }
+    others = {
+        type(found.value)
+        for certificate in (pki.root.certificate, pki.intermediate.certificate, pki.leaf, pki.document_signer)
+        for found in certificate.extensions
+        if not found.critical
+    }
+    assert critical == {x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage}
+    assert critical.isdisjoint(others)
+
+
+def test_an_intermediate_certifies_signers_only_and_a_root_one_level_of_authorities(pki, now):
+    root = make_root(SubjectName("Root"), key=PrivateKey.generate(), now=now)
+
+    assert extension(root.certificate, x509.BasicConstraints).value.path_length == 1
+    assert extension(pki.intermediate.certificate, x509.BasicConstraints).value.path_length == 0
+
+
+def test_pem_files_hold_nothing_but_certificates(pki):
+    lines = to_pem(pki.leaf, pki.root.certificate).decode().splitlines()
+
+    assert [line for line in lines if "-----" in line] == [
+        "-----BEGIN CERTIFICATE-----",
+        "-----END CERTIFICATE-----",
+    ] * 2
+
+
+def test_an_authoritys_anchors_say_where_they_came_from(pki):
+    assert [anchor.source for anchor in pki.root.anchor(Purpose.PID).anchors] == ["pki"]

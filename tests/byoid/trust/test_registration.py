@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from byoid.keys import PrivateKey
 from byoid.message import parse_message
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
+from byoid.trust.crl import Crls
 from byoid.trust.pki import SubjectName, make_leaf, to_der
 from byoid.trust.registration import (
     ENTITLEMENT,
@@ -22,7 +24,7 @@ from byoid.trust.registration import (
     prepare_registration,
     verify_registration,
 )
-from byoid.trust.x509 import verify_chain
+from byoid.trust.x509 import ChainCache, verify_chain
 
 PID = "urn:eudi:pid:1"
 MDL, MDL_CLAIMS = "org.iso.18013.5.1.mDL", "org.iso.18013.5.1"
@@ -210,3 +212,49 @@ def test_registered_types_must_be_text(certify, access, pki, now):
     registration = verify_registration(jwt, access=access, anchors=pki.anchors, now=now)
     with pytest.raises(MalformedInput):
         registration.excess({"credentials": [ask("dc+sd-jwt", {"vct_values": [PID]})]})
+
+
+def test_a_registration_is_valid_within_the_leeway_to_the_second(certify, access, pki, now):
+    leeway = timedelta(seconds=60)
+    check = partial(verify_registration, access=access, anchors=pki.anchors, leeway=leeway)
+    ahead = certify(iat=int((now + leeway).timestamp()))
+    over = certify(exp=int((now - leeway).timestamp()))
+
+    assert check(ahead, now=now)
+    assert check(over, now=now - timedelta(seconds=1))
+    with pytest.raises(NotYetValid):
+        check(ahead, now=now - timedelta(seconds=1))
+    with pytest.raises(Expired):
+        check(over, now=now)
+
+
+def test_a_registrar_can_be_revoked(certify, access, pki, now):
+    with pytest.raises(UntrustedIssuer):
+        verify_registration(certify(), access=access, anchors=pki.anchors, now=now, crls=Crls())
+
+
+def test_a_registrars_chain_is_remembered(certify, access, pki, now):
+    cache = ChainCache()
+    verify_registration(certify(), access=access, anchors=pki.anchors, now=now, cache=cache)
+
+    assert len(cache) == 1
+
+
+def test_a_registered_element_of_an_array_is_that_element_only(registration):
+    wildcard = ask("dc+sd-jwt", {"vct_values": [PID]}, ["nationalities", 0], ["nationalities", "x"])
+
+    assert [excess.path for excess in registration.excess({"credentials": [wildcard]})] == [("nationalities", "x")]
+
+
+def test_excess_is_found_in_every_query(registration):
+    asked = [
+        {**ask("dc+sd-jwt", {"vct_values": [PID]}, ["age_over_18"]), "id": "fine"},
+        {**ask("dc+sd-jwt", {"vct_values": [PID]}, ["given_name"]), "id": "first"},
+        {**ask("dc+sd-jwt", {"vct_values": [PID]}, ["family_name"]), "id": "second"},
+    ]
+    found = registration.excess({"credentials": asked})
+
+    assert [(excess.query_id, excess.path) for excess in found] == [
+        ("first", ("given_name",)),
+        ("second", ("family_name",)),
+    ]

@@ -1,7 +1,7 @@
 """Lists of trusted entities: ETSI TS 119 602."""
 
 import base64
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import pytest
 from cryptography import x509
@@ -15,7 +15,7 @@ from byoid.errors import (
     UntrustedIssuer,
     WrongType,
 )
-from byoid.jose import prepare_jws, x5c_header
+from byoid.jose import parse_jws, prepare_jws, x5c_header
 from byoid.keys import PrivateKey
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors
@@ -228,3 +228,59 @@ def test_a_critical_extension_anywhere_refuses_the_list(publish, signers, now, c
 def test_only_a_list_operator_signs_lists(pki, publish, now):
     with pytest.raises(UntrustedIssuer):
         read(publish(), pki.root.anchor(Purpose.PID), now)
+
+
+def test_a_list_that_we_prepare_has_every_member_that_the_standard_demands(pki, operator, now):
+    key, leaf = operator
+    service = ListedService(
+        entity="Provider", country="UT", service_type="PID/Issuance", certificates=(pki.root.certificate,),
+        information_uri="https://provider.example",
+    )  # fmt: skip
+    elsewhere = now.astimezone(timezone(timedelta(hours=5)))
+
+    unsigned = prepare_trusted_list(
+        [service], list_type="EUPIDProvidersList", operator="List Operator", territory="UT", sequence_number=1,
+        issued_at=elsewhere, next_update=elsewhere + timedelta(days=1), signer=("ES256", to_der(leaf)),
+    )  # fmt: skip
+    jws = parse_jws(sign_now(unsigned, key))
+
+    uri, name = [{"lang": "en", "uriValue": "https://provider.example"}], [{"lang": "en", "value": "Provider"}]
+    postal = {"lang": "en", "StreetAddress": "-", "Locality": "-", "PostalCode": "-", "Country": "UT"}
+    certificate = base64.b64encode(to_der(pki.root.certificate)[0]).decode()
+    assert jws.header == {
+        "alg": "ES256",
+        "typ": "trustlist+jwt",
+        "x5c": x5c_header(to_der(leaf)),
+        "iat": int(now.timestamp()),
+    }
+    assert jws.claims() == {
+        "LoTE": {
+            "ListAndSchemeInformation": {
+                "LoTEVersionIdentifier": 1,
+                "LoTESequenceNumber": 1,
+                "LoTEType": f"{LIST_TYPE}EUPIDProvidersList",
+                "SchemeOperatorName": [{"lang": "en", "value": "List Operator"}],
+                "SchemeTerritory": "UT",
+                "ListIssueDateTime": "2026-06-01T12:00:00Z",
+                "NextUpdate": "2026-06-02T12:00:00Z",
+            },
+            "TrustedEntitiesList": [
+                {
+                    "TrustedEntityInformation": {
+                        "TEName": name,
+                        "TEAddress": {"TEPostalAddress": [postal], "TEElectronicAddress": uri},
+                        "TEInformationURI": uri,
+                    },
+                    "TrustedEntityServices": [
+                        {
+                            "ServiceInformation": {
+                                "ServiceTypeIdentifier": f"{SERVICE_TYPE}PID/Issuance",
+                                "ServiceName": name,
+                                "ServiceDigitalIdentity": {"X509Certificates": [{"val": certificate}]},
+                            }
+                        }
+                    ],
+                }
+            ],
+        }
+    }

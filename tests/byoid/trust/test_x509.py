@@ -448,3 +448,23 @@ def test_failures_are_not_remembered(pki, forge, now):
     with pytest.raises(UntrustedIssuer):
         verify_chain([forge(usage={})], anchors=pki.anchors, purpose=Purpose.PID, now=now, cache=cache)
     assert len(cache) == 0
+
+
+def test_a_period_includes_its_first_and_last_second(pki, forge, now):
+    x5c, cache = [forge(start=now, end=now + DAY)], ChainCache()
+    for moment in (now, now + DAY, now, now + DAY):
+        chain = verify_chain(x5c, anchors=pki.anchors, purpose=Purpose.PID, now=moment, cache=cache)
+        assert (chain.not_before, chain.not_after) == (now, now + DAY)
+
+
+def test_a_chain_may_be_as_long_as_the_limit(pki):
+    with pytest.raises(UntrustedIssuer):  # not MalformedInput: it is read, and leads nowhere
+        verify_chain([pki.chain[0]] * 4, anchors=pki.anchors, purpose=Purpose.ACCESS, now=pki.leaf.not_valid_after_utc)
+    with pytest.raises(MalformedInput):
+        verify_chain([pki.chain[0]] * 5, anchors=pki.anchors, purpose=Purpose.ACCESS, now=pki.leaf.not_valid_after_utc)
+
+
+def test_a_pinned_signer_is_its_whole_chain(pki, now):
+    anchors = TrustAnchors([TrustAnchor(pki.leaf, frozenset({Purpose.ACCESS}), "pin", pinned=True)])
+
+    assert verify_chain(pki.chain, anchors=anchors, purpose=Purpose.ACCESS, now=now).certificates == (pki.leaf,)
