@@ -25,9 +25,10 @@ async def _published_status(office: Office, sd_jwt: str) -> int:
     await publish(office.peer.issuer)
     reference = parse_jws(sd_jwt.partition("~")[0]).claims()["status"]["status_list"]
     token = parse_status_list_token((await office.peer.http.get(reference["uri"])).content)
+    from cryptography import x509
+
     from byoid.formats.status_list import verify_status_list_token
     from byoid.keys import PublicKey
-    from cryptography import x509
 
     key = PublicKey.from_certificate(x509.load_der_x509_certificate(token.x5c[0]))
     found = verify_status_list_token(token, uri=reference["uri"], key=key, now=office.peer.clock())
@@ -103,7 +104,9 @@ async def test_a_role_does_only_its_own(office: Office, role: Role, method: str,
 
 
 async def test_a_revoked_key_opens_nothing(office: Office) -> None:
-    made = (await office.call("POST", "/api-keys", role=Role.ADMINISTRATOR, json={"name": "n", "role": "auditor"})).json()
+    made = (
+        await office.call("POST", "/api-keys", role=Role.ADMINISTRATOR, json={"name": "n", "role": "auditor"})
+    ).json()
     office.keys[Role.AUDITOR] = made["key"]
     assert (await office.call("GET", "/issued", role=Role.AUDITOR)).status_code == 200
     assert (await office.call("DELETE", f"/api-keys/{made['id']}", role=Role.ADMINISTRATOR)).status_code == 204
