@@ -5,6 +5,7 @@ PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 BIN := .venv/bin
 RUN := $(BIN)/python
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help demo test check format lint types imports unit bench lock clean peers
 help: ## show what there is
@@ -25,18 +26,19 @@ test: .venv/.ready peers ## everything that decides whether a change lands
 
 check: .venv/.ready format lint types imports unit ## the fast subset
 format: .venv/.ready
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --quiet .
 lint: .venv/.ready
 	$(BIN)/ruff check .
 types: .venv/.ready
-	$(BIN)/mypy
+	$(RUN) -m mypy
 imports: .venv/.ready
-	$(BIN)/lint-imports
+	PYTHONPATH=. $(RUN) -m importlinter.cli
 unit: .venv/.ready
 	$(RUN) -m pytest -n 2 -q -m "not browser and not postgres and not peers and not slow" $(ARGS)
 
 peers: tests/peers/npm/node_modules/.ready
-tests/peers/npm/node_modules/.ready: tests/peers/npm/package-lock.json
+tests/peers/npm/node_modules/.ready: tests/peers/npm/package-lock.json .venv/.ready
+	@tools/node >&2
 	@tools/npm-peers >&2
 	@touch "$@"
 
