@@ -32,7 +32,7 @@ lint: .venv/.ready
 types: .venv/.ready
 	$(RUN) -m mypy
 imports: .venv/.ready
-	PYTHONPATH=. $(RUN) -m importlinter.cli
+	PYTHONPATH=. $(BIN)/lint-imports
 unit: .venv/.ready
 	$(RUN) -m pytest -n 2 -q -m "not browser and not postgres and not peers and not slow" $(ARGS)
 
