@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from byoid.encoding import b64u_encode
+from byoid.errors import BadSignature
 from byoid.formats.mdoc.present import HeldMdoc, UnsignedResponse
 from byoid.formats.mdoc.session import session_transcript_redirect
 from byoid.formats.sd_jwt_key_binding import UnsignedPresentation
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc, prepare_key_binding
+from byoid.keys import PublicKey
 from byoid.presentation.dcql import CredentialQuery
 from byoid.presentation.response import choose_response_encryption
 from byoid.presentation.selection import Answer
@@ -37,10 +39,11 @@ class Picked:
 
 @dataclass(frozen=True)
 class Presentation:
-    """A presentation that waits for its signature; `unsigned` is a text where none is needed."""
+    """A presentation that waits for the signature of `key`; `unsigned` is a text where none is needed."""
 
     picked: Picked
     unsigned: UnsignedPresentation | UnsignedResponse | str
+    key: PublicKey | None
 
     @property
     def signing_input(self) -> SigningInput | None:
@@ -50,16 +53,19 @@ class Presentation:
         return SigningInput(key_id=self.picked.copy.content.key_id, data=self.unsigned.signing_input)
 
     def attach(self, signature: bytes | None) -> str:
-        """Return the presentation as it is sent."""
-        match self.unsigned:
-            case UnsignedPresentation() if signature is not None:
-                return self.unsigned.attach(signature)
-            case UnsignedResponse() if signature is not None:
-                return b64u_encode(self.unsigned.attach(signature))
-            case str():
-                return self.unsigned
-            case _:
-                raise ValueError("expected a signature for a presentation that needs one")
+        """Return the presentation as it is sent.
+
+        Raises:
+            BadSignature: the signature is not for these bytes by this copy's key; nothing must be sent.
+        """
+        if isinstance(self.unsigned, str):
+            return self.unsigned
+        if signature is None or self.key is None:
+            raise BadSignature("expected a signature for a presentation that needs one")
+        self.key.verify(signature_algorithm(self.key), self.unsigned.signing_input, signature)
+        if isinstance(self.unsigned, UnsignedPresentation):
+            return self.unsigned.attach(signature)
+        return b64u_encode(self.unsigned.attach(signature))
 
 
 def assemble(wallet: Wallet, pending: PendingConsent, picked: Sequence[Picked], *, at: datetime) -> list[Presentation]:
@@ -79,7 +85,7 @@ def assemble(wallet: Wallet, pending: PendingConsent, picked: Sequence[Picked], 
             unsigned: UnsignedPresentation | UnsignedResponse | str = _device_response(pending, each, held)
         else:
             unsigned = _key_binding(pending, each, held, _authorised(transactions, each, picked), at=at)
-        presentations.append(Presentation(each, unsigned))
+        presentations.append(Presentation(each, unsigned, holder_key(held)))
     return presentations
 
 

@@ -44,7 +44,8 @@ async def approve(wallet: Wallet, visit: Visit, consent_id: str, post: PagePost)
 
     Raises:
         ItemNotFound: no such request waits for an answer, or a chosen card is gone.
-        NotApproved, WalletLocked, VerificationError, MalformedInput: no approval for exactly this; nothing was sent.
+        NotApproved, WalletLocked, VerificationError, MalformedInput: no approval for exactly this, or a signature that
+            is not for what the wallet keeps; nothing was sent.
         ItemChanged: another browser has used the same copy or answered the request; nothing was sent.
     """
     kept, pending = await load(wallet, visit, consent_id)

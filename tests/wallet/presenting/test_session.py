@@ -7,8 +7,6 @@ import pytest
 
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps, json_object
 from byoid.errors import BadSignature, ByoidError, MalformedInput
-from byoid.formats.sd_jwt_vc import HeldSdJwtVc
-from byoid.jose import parse_jws, verify_jws
 from tests.peers.dishonest_verifier import VerifierPeer, sd_jwt
 from tests.wallet.world import Citizen
 from wallet.accounts import lock_wallet
@@ -140,14 +138,9 @@ async def test_a_request_that_the_server_exchanged_is_not_what_was_approved(
     async with holder.wallet.contents.transaction() as tx:
         await visit.contents.change(tx, kept, pending.model_copy(update={"request": request}).to_value())
 
-    await approve(holder.wallet, visit, view.id, holder.citizen.answer(ceremony))
-
-    (text,) = verifier.opened()["vp_token"]["pid"]
-    signed = text.rpartition("~")[2]
-    key = HeldSdJwtVc.from_text(text.rpartition("~")[0] + "~").holder_key
-    assert key is not None
     with pytest.raises(BadSignature):
-        verify_jws(parse_jws(signed), key, algorithms={"ES256"}, typ="kb+jwt")
+        await approve(holder.wallet, visit, view.id, holder.citizen.answer(ceremony))
+    await nothing_left(holder, verifier)
 
 
 async def test_two_browsers_show_the_same_copy_once(holder: Any, verifier: VerifierPeer) -> None:
