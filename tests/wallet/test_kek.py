@@ -1,7 +1,7 @@
 """Keys that wrap vault keys: in SoftHSM over PKCS#11, and in a file."""
 
 import asyncio
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,33 +10,16 @@ from byoid.errors import BadSignature, MalformedInput
 from wallet.vault.hsm import Pkcs11Kek
 from wallet.vault.kek import FileKek, Kek, Protection
 
-LIBRARY = "/usr/lib/softhsm/libsofthsm2.so"
-TOKEN = {"library": LIBRARY, "token": "wallet", "pin": "1234"}
+
+@pytest.fixture(scope="module")
+def token(softhsm: Callable[[str], dict[str, str]]) -> dict[str, str]:
+    return softhsm("wallet")
 
 
 @pytest.fixture(scope="module")
-def hsm(tmp_path_factory: pytest.TempPathFactory) -> Pkcs11Kek:
-    """One token for the module: a process loads the PKCS#11 library, and its settings, once."""
-    folder = tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    settings = folder / "softhsm2.conf"
-    settings.write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(settings))
-        command = [
-            "softhsm2-util",
-            "--init-token",
-            "--free",
-            "--label",
-            "wallet",
-            "--so-pin",
-            "12345678",
-            "--pin",
-            "1234",
-        ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        Pkcs11Kek.generate(**TOKEN, label="vault")
-        return Pkcs11Kek.open(**TOKEN, label="vault")
+def hsm(token: dict[str, str]) -> Pkcs11Kek:
+    Pkcs11Kek.generate(**token, label="vault")
+    return Pkcs11Kek.open(**token, label="vault")
 
 
 @pytest.fixture(params=["hsm", "file"])
@@ -81,9 +64,9 @@ def test_the_citizen_is_told_which_it_is(hsm: Pkcs11Kek) -> None:
 
 
 @pytest.mark.hostile
-def test_a_missing_hsm_key_is_named_at_start(hsm: Pkcs11Kek) -> None:
+def test_a_missing_hsm_key_is_named_at_start(hsm: Pkcs11Kek, token: dict[str, str]) -> None:
     with pytest.raises(MalformedInput, match="nowhere"):
-        Pkcs11Kek.open(**TOKEN, label="nowhere")
+        Pkcs11Kek.open(**token, label="nowhere")
 
 
 def test_a_key_file_is_made_once_and_read_again(tmp_path: Path) -> None:

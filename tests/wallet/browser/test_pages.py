@@ -69,7 +69,7 @@ async def test_a_german_citizen_sees_german_in_the_dark(new_phone: NewPhone) -> 
     await phone.look("de-09-nothing-fits")
     await phone.go("/history")
     await phone.look("de-10-history")
-    await page.click("#history li:has-text('geteilt') a >> nth=0")
+    await page.click("#history li:has(.sign.good):has-text('Daten geteilt') a")
     await page.click("#ask-deletion")
     await phone.look("de-11-delete-my-data")
     await page.click("#note-sent")

@@ -1,6 +1,5 @@
 """Receiving from an honest issuer: every flow, batches, encryption, attestations, promises, renewal, declining."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,9 +7,8 @@ import pytest
 from byoid.errors import MalformedInput
 from byoid.jose import parse_jws
 from byoid.keys import PrivateKey
-from tests.peers.dishonest_issuer import PRE_AUTHORIZED, URL, DishonestIssuer, Making, link, offer
+from tests.peers.dishonest_issuer import URL, DishonestIssuer, Making, link, offer
 from wallet.cards import load_card, load_cards, load_copies, open_copy
-from wallet.content_tables import Kind
 from wallet.context import Wallet
 from wallet.deferred import collect_due, load_promises
 from wallet.history import Reason, Result, Transaction, load_history
@@ -409,12 +407,21 @@ async def test_a_card_is_due_when_too_few_copies_are_unused(citizen: Any, wallet
     assert (due.card.id, due.unused, due.possible) == (card_id, 1, False)
 
 
-async def test_an_offer_ends_by_itself(citizen: Any, wallet: Wallet, clock: Any) -> None:
+async def test_an_offer_ends_by_itself_and_its_keys_are_swept_at_the_next_one(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
+) -> None:
+    await citizen.receive()
+    issuer.defer = 1
+    await citizen.receive()
+    visit = await citizen.visit()
+    await propose(wallet, visit, (await open_link(wallet, visit, link(offer()))).id)
+    assert (await citizen.holdings())["keys"] == 9
+    clock.advance(hours=2)
+    assert await wallet.contents.expire(now=clock()) == 1
+    await citizen.sign_in()
     visit = await citizen.visit()
     receipt = await open_link(wallet, visit, link(offer()))
-    clock.now += timedelta(minutes=31)
+    await propose(wallet, visit, receipt.id)
+    await decline(wallet, visit, receipt.id)
 
-    assert await wallet.contents.expire(now=clock()) == 1
-    assert await visit.contents.all(Kind.RECEIPT) == []
-    assert receipt.offer.grants is not None
-    assert PRE_AUTHORIZED
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 1, "keys": 6}
