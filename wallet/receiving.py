@@ -14,6 +14,7 @@ from typing import Final
 from byoid.encoding import json_dumps
 from byoid.errors import ByoidError
 from byoid.oauth.token import PreAuthorizedCodeTokenRequest, RefreshTokenRequest
+from wallet.cards import CopyContent
 from wallet.collecting import (
     IssuerUnavailable,
     TransactionCodeRefused,
@@ -22,14 +23,16 @@ from wallet.collecting import (
     conversation_of,
     redeem_and_collect,
 )
+from wallet.content_tables import Kind
 from wallet.context import Visit, Wallet
 from wallet.credential_requests import choose_curve
 from wallet.history import Reason
-from wallet.keeping import Received, delete_keys
+from wallet.keeping import DeferredContent, Received, delete_keys
 from wallet.logins import CALLBACK_PATH, GoTo, complete_authorization, send_to_login
 from wallet.offers import copies_of, preview
 from wallet.receipts import (
     Receipt,
+    ReceiptContent,
     Stage,
     UnsupportedCredential,
     Wanted,
@@ -39,7 +42,7 @@ from wallet.receipts import (
 )
 from wallet.vault.contract import Action, Ceremony, KeyProofs, NotApproved, PagePost, Proposal
 from wallet.vault.gate import approve as approve_proposal
-from wallet.vault.holder_keys import create_holder_keys
+from wallet.vault.holder_keys import create_holder_keys, sweep_holder_keys
 from wallet.vault.proposals import propose as put_proposal
 
 __all__ = [
@@ -83,6 +86,7 @@ async def propose(
     chosen = tuple(each for each in offered if configuration_ids is None or each in configuration_ids)
     if not chosen or (configuration_ids is not None and set(configuration_ids) - set(offered)):
         raise UnsupportedCredential("expected a choice among what is offered")
+    await _sweep_keys(wallet, visit)
     old_keys = [key.id for key in receipt.keys]
     wanted = tuple([await _make_keys(wallet, visit, receipt, each) for each in chosen])
     receipt = await change_receipt(visit, receipt, stage=Stage.PROPOSED, wanted=wanted)
@@ -137,6 +141,20 @@ async def decline(wallet: Wallet, visit: Visit, receipt_id: str) -> None:
         ItemNotFound: there is none.
     """
     await abandon(wallet, visit, await load_receipt(wallet, visit, receipt_id), reason=Reason.DECLINED)
+
+
+async def _sweep_keys(wallet: Wallet, visit: Visit) -> None:
+    """Delete holder keys of receipts that ended by themselves: nobody could delete them while the citizen was away."""
+    contents = visit.contents
+    # In this order: keys go from receipts to promises to copies, so that none is missed on its way.
+    receipts = [ReceiptContent.model_validate(kept.value) for kept in await contents.all(Kind.RECEIPT)]
+    promises = [DeferredContent.model_validate(kept.value) for kept in await contents.all(Kind.DEFERRED)]
+    copies = [CopyContent.model_validate(kept.value) for kept in await contents.all(Kind.COPY)]
+    waiting = [wanted.keys for receipt in receipts for wanted in receipt.wanted]
+    waiting += [promise.keys for promise in promises]
+    needed = [key.id for keys in waiting for key in keys] + [copy.key_id for copy in copies if copy.key_id]
+    created_before = wallet.clock() - 2 * wallet.settings.receipt_lifetime
+    await wallet.door.run(sweep_holder_keys, visit.cookie, keep=needed, created_before=created_before)
 
 
 async def _make_keys(wallet: Wallet, visit: Visit, receipt: Receipt, configuration_id: str) -> Wanted:

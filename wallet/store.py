@@ -112,6 +112,9 @@ DELETE_APPROVAL: Final = delete(APPROVAL).where(_is(APPROVAL, "id", "session_id"
 DELETE_APPROVALS_OF: Final = delete(APPROVAL).where(_is(APPROVAL, "person_id"))
 
 HOLDER_KEY_BY_ID: Final = select(HOLDER_KEY).where(_is(HOLDER_KEY, "id", "person_id"))
+OLD_HOLDER_KEYS: Final = select(HOLDER_KEY.c.id).where(
+    _is(HOLDER_KEY, "person_id"), HOLDER_KEY.c.created_at < _at("of_created_before")
+)
 DELETE_HOLDER_KEY: Final = delete(HOLDER_KEY).where(_is(HOLDER_KEY, "id", "person_id"))
 
 RECOVERY_BY_FINGERPRINT: Final = select(RECOVERY).where(_is(RECOVERY, "fingerprint"))

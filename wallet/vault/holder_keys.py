@@ -65,6 +65,19 @@ async def delete_holder_keys(vault: Vault, cookie: str, key_ids: Sequence[str]) 
         return sum([await tx.change(store.DELETE_HOLDER_KEY, id=each, person_id=session.person) for each in key_ids])
 
 
+async def sweep_holder_keys(vault: Vault, cookie: str, *, keep: Sequence[str], created_before: datetime) -> int:
+    """Delete keys that were made before then and that nothing needs but `keep`; return how many there were.
+
+    Raises:
+        NotSignedIn: the cookie has no live session.
+    """
+    session, kept = await open_session(vault, cookie), set(keep)
+    async with vault.store.transaction() as tx:
+        old = await tx.all(store.OLD_HOLDER_KEYS, person_id=session.person, created_before=created_before)
+        unneeded = [row.id for row in old if row.id not in kept]
+        return sum([await tx.change(store.DELETE_HOLDER_KEY, id=each, person_id=session.person) for each in unneeded])
+
+
 async def open_holder_keys(
     vault: Vault, signing: SigningKey, *, person: PersonId, key_ids: Sequence[str]
 ) -> dict[str, PrivateKey]:

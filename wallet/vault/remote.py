@@ -36,7 +36,7 @@ _OPERATIONS: Final[dict[str, Operation]] = {
     for operation in (
         *(ceremonies.begin_registration, ceremonies.register, ceremonies.begin_sign_in, ceremonies.sign_in),
         *(sessions.open_session, sessions.end_session, sessions.end_all_sessions),
-        *(holder_keys.create_holder_keys, holder_keys.delete_holder_keys),
+        *(holder_keys.create_holder_keys, holder_keys.delete_holder_keys, holder_keys.sweep_holder_keys),
         *(proposals.propose, gate.approve, gate.sign_key_proofs, gate.withdraw),
         *(actions.begin_adding_passkey, actions.propose_passkey),
         *(accounts.view_account, accounts.rename_passkey, accounts.lock_wallet, journal.read_journal),
