@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.verifier.browser.places import ROOT, Places, open_places
 
@@ -13,6 +13,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PATIENCE_MS = 20_000  # for a machine that does much else; nothing waits for it to pass
+expect.set_options(timeout=PATIENCE_MS)
 ARTIFACTS = ROOT / "tests" / ".artifacts" / "verifier"
 
 NewContext = Callable[..., Awaitable[BrowserContext]]
@@ -40,7 +42,7 @@ async def new_context(chromium: Browser) -> AsyncIterator[NewContext]:
 
     async def make(*, quiet: bool = True, **options: object) -> BrowserContext:
         context = await chromium.new_context(**{"locale": "en-GB", **DESKTOP, **options})
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE_MS)
         if quiet:
             context.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else 0)
         context.on("weberror", lambda error: complaints.append(str(error.error)))

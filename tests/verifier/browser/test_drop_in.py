@@ -118,6 +118,51 @@ async def test_a_revoked_credential_is_refused_and_the_person_tries_again(
     await expect(page.locator("#country")).to_have_text("You live in DE.")
 
 
+async def test_the_link_is_copied(places: Places, new_context: NewContext) -> None:
+    context = await new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = await context.new_page()
+    await opened(page, places)
+    await page.get_by_text("The request as a link").click()
+    await page.get_by_role("button", name="Copy the link").click()
+
+    await expect(page.get_by_role("button", name="The link is copied.")).to_be_visible()
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert copied == await page.locator("#byoid-link").text_content()
+
+
+async def test_a_service_that_fails_is_asked_again(places: Places, new_context: NewContext) -> None:
+    page = await (await new_context(quiet=False)).new_page()
+    await page.goto(places.shop)
+    await page.route("**/identify", lambda route: route.fulfill(status=502))
+    await page.locator("#byoid-identify").click()
+    await expect(page.get_by_role("status")).to_contain_text("That did not work.")
+
+    await page.unroute("**/identify")
+    await page.get_by_role("button", name="Try again").click()
+
+    await expect(page.locator("#byoid-qr")).to_be_visible()
+
+
+@pytest.mark.hostile
+async def test_a_link_that_runs_a_script_is_not_offered_and_nobody_is_sent_elsewhere(
+    places: Places, new_context: NewContext
+) -> None:
+    page = await (await new_context()).new_page()
+    await page.goto(places.shop)
+    started = {"id": "x", "expires_in": 600, "same_device": {"link": "javascript:alert(1)", "wallets": []}}
+    await page.route("**/identify", lambda route: route.fulfill(json=started))
+    await page.locator("#byoid-identify").click()
+    await expect(page.get_by_role("status")).to_contain_text("That did not work.")
+
+    started["same_device"] = {"link": "openid4vp://?client_id=x"}
+    elsewhere = {"state": "accepted", "continue": "https://evil.example/"}
+    await page.route("**/identify/x", lambda route: route.fulfill(json=elsewhere))
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="Try again").click()
+
+    assert page.url == f"{places.shop}/"
+
+
 async def test_the_time_runs_out(places: Places, new_context: NewContext) -> None:
     page = await (await new_context()).new_page()
     await page.clock.install()
@@ -133,6 +178,8 @@ async def test_the_connection_is_interrupted_for_a_while(places: Places, new_con
     context = await new_context(quiet=False)
     page = await context.new_page()
     await opened(page, places)
+    await page.locator("#byoid-app").click()
+    await expect(page.get_by_role("status")).to_contain_text("If nothing happens, there is none on this device")
 
     await context.set_offline(True)
     await expect(page.get_by_role("status")).to_contain_text("The connection is interrupted.")
