@@ -47,7 +47,7 @@ async def propose(wallet: Wallet, visit: Visit, link: str) -> ConsentView:
     """
     authenticated = await authenticate(wallet, link)
     try:
-        opened = accept(wallet, authenticated)
+        opened = await accept(wallet, authenticated)
         choose_hash(opened.request.transactions)
     except OAuthError as error:
         await _refuse(wallet, visit, authenticated, error)
@@ -106,6 +106,8 @@ async def choose(wallet: Wallet, visit: Visit, consent_id: str, choice: Choice) 
         for option in options.get(query.id, ())
     ]
     presentations = assemble(wallet, pending, picked, at=now)
+    if pending.chosen is not None:  # an answer to an older choice must not sign any more
+        await wallet.door.run(gate.withdraw, visit.cookie, pending.chosen.ceremony)
     ceremony = await wallet.door.run(
         proposals.propose, visit.cookie, _proposal(consent_id, pending, picked, presentations)
     )

@@ -34,6 +34,7 @@ from byoid.trust.x509 import TrustedChain
 from wallet.cards import MDOC, SD_JWT_VC, SealedValue
 from wallet.context import Wallet
 from wallet.history import Party, PartyIdentifier, Text
+from wallet.registrations import with_standing_registrations
 from wallet.transactions import TYPES
 
 MAX_LINK: Final = 1 << 17
@@ -52,7 +53,7 @@ class Caution(StrEnum):
 
     UNSIGNED = "unsigned"  # nobody vouches for who asks
     UNREGISTERED = "unregistered"  # who asks is known, but not what they may ask for
-    REGISTRATION_REFUSED = "registration-refused"  # a registration came that is false, expired or somebody else's
+    REGISTRATION_REFUSED = "registration-refused"  # a registration came that is false, over, revoked or somebody else's
     ASKS_MORE = "asks-more"  # asks for more than registered
     BIOMETRIC = "biometric"  # asks for a portrait
     ANSWER_ELSEWHERE = "answer-elsewhere"  # the answer goes to another host than those in the certificate
@@ -130,8 +131,8 @@ async def authenticate(wallet: Wallet, link: str) -> AuthenticatedRequest:
     )
 
 
-def accept(wallet: Wallet, authenticated: AuthenticatedRequest) -> OpenedRequest:
-    """Judge what is asked.
+async def accept(wallet: Wallet, authenticated: AuthenticatedRequest) -> OpenedRequest:
+    """Judge what is asked, and look up whether the registration of who asks still stands.
 
     Raises:
         OAuthError: it must not be answered; the error may be told (8.5).
@@ -145,6 +146,7 @@ def accept(wallet: Wallet, authenticated: AuthenticatedRequest) -> OpenedRequest
     request = accept_request(
         authenticated, trust=verifiers.trust, abilities=abilities, now=wallet.clock(), cache=wallet.trust.cache
     )
+    request = await with_standing_registrations(wallet, request)
     return OpenedRequest(request, _asker(request), tuple(_cautions(request)))
 
 

@@ -50,6 +50,7 @@ class VerifierPeer:
     answer_request: Callable[[httpx2.Request, str], httpx2.Response] | None = None
     answer_response: Callable[[httpx2.Request], httpx2.Response] | None = None
     echo_nonce: bool = True
+    status_list: str | None = None  # of the registrar, served here for simplicity
 
     def __post_init__(self) -> None:
         self.signer = load_signer(self.keys / "access-library.key", self.keys / "access-library.pem")
@@ -82,7 +83,13 @@ class VerifierPeer:
     def response_jwk(self) -> dict[str, str]:
         return {**self.response_key.public.jwk, "kid": "1", "use": "enc", "alg": "ECDH-ES"}
 
-    def registration(self, *, sub: str = "NTRDE-HRB100", intermediary: dict[str, str] | None = None) -> str:
+    def registration(
+        self,
+        *,
+        sub: str = "NTRDE-HRB100",
+        intermediary: dict[str, str] | None = None,
+        status: dict[str, Any] | None = None,
+    ) -> str:
         """Return the registration certificate of the library, or with another `sub` of somebody else."""
         registrar = load_signer(self.keys / "registrar.key", self.keys / "registrar.pem")
         certificate = RegistrationClaims.model_validate(
@@ -111,6 +118,7 @@ class VerifierPeer:
                 "iat": int(self.clock().timestamp()),
                 "exp": int(self.clock().timestamp()) + 86400,
                 "intermediary": intermediary,
+                "status": status,
             }
         )
         return sign_now(
@@ -159,6 +167,9 @@ class VerifierPeer:
             if self.answer_request is not None:
                 return self.answer_request(request, jwt)
             return httpx2.Response(200, content=jwt, headers={"Content-Type": "application/oauth-authz-req+jwt"})
+        if request.url.path == "/status":
+            token = (self.status_list or "").encode()
+            return httpx2.Response(200, content=token, headers={"Content-Type": "application/statuslist+jwt"})
         self.posted.append(_form(request))
         if self.answer_response is not None:
             return self.answer_response(request)

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from byoid.errors import ClaimMismatch, MalformedInput, UntrustedIssuer
+from byoid.formats.status_array import StatusArray
+from byoid.formats.status_list import prepare_status_list_token
 from byoid.keys import PrivateKey
 from byoid.presentation.verifier_attestation import prepare_verifier_attestation
+from byoid.service.trust_files import load_signer
 from byoid.signing import sign_now
 from byoid.wire_errors import InvalidClient
 from tests.peers.dishonest_verifier import URL, VerifierPeer, sd_jwt
@@ -174,3 +177,34 @@ async def test_an_intermediary_is_noted_and_the_service_named(holder: Any, verif
     party = (await holder.propose(verifier.link)).asker.party
     assert party.key == "organisation:NTRDE-SHOP"
     assert (party.intermediary_name, party.intermediary_identifier) == ("Broker", "NTRDE-HRB100")
+
+
+@pytest.mark.parametrize(
+    ("value", "signer", "cautions"),
+    [
+        (0, "registrar", ()),
+        (1, "registrar", (Caution.REGISTRATION_REFUSED, Caution.UNREGISTERED)),
+        (2, "registrar", (Caution.REGISTRATION_REFUSED, Caution.UNREGISTERED)),
+        (0, "access-shop", (Caution.REGISTRATION_REFUSED, Caution.UNREGISTERED)),
+        (None, "registrar", (Caution.REGISTRATION_REFUSED, Caution.UNREGISTERED)),
+    ],
+)
+async def test_a_registration_that_was_revoked_counts_as_none(
+    holder: Any, verifier: VerifierPeer, pki: Path, value: int | None, signer: str, cautions: tuple[Caution, ...]
+) -> None:
+    status = {"status_list": {"uri": f"{URL}/status", "idx": 7}}
+    registration = verifier.registration(status=status)
+    verifier.claims["verifier_info"] = [{"format": "registration_cert", "data": registration}]
+    if value is not None:
+        array = StatusArray.of_size(16, bits=2)
+        array.set_status(7, value)
+        key = load_signer(pki / f"{signer}.key", pki / f"{signer}.pem")
+        unsigned = prepare_status_list_token(
+            array, uri=f"{URL}/status", issued_at=verifier.clock(), expires_at=verifier.clock() + timedelta(hours=1),
+            ttl=timedelta(minutes=5), algorithm=key.algorithm, x5c=key.x5c,
+        )  # fmt: skip
+        verifier.status_list = sign_now(unsigned, key.key)
+    view = await holder.propose(verifier.link)
+    assert view.cautions == cautions
+    assert view.asker.party.name == ("Stadtb\u00fccherei" if not cautions else "Stadtb\u00fccherei Lindenmoor")
+    assert bool(view.asker.purpose) is not bool(cautions)
