@@ -64,9 +64,9 @@ def create_app(
     description = describe(OPERATIONS)
     app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's own way to replace it
     app.include_router(health.router(lambda: app.state.verifier.store.database))
-    pages.install(app, settings)
+    problem = pages.install(app, settings)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
-    errors.install(app)
+    errors.install(app, page=problem)
     app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https"))
     return app
 

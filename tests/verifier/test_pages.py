@@ -174,6 +174,17 @@ async def test_an_attempt_counts_only_in_the_session_that_started_it(
     assert own.json() == {"state": "pending"}
 
 
+async def test_a_person_is_told_of_an_error_on_a_page_and_a_program_in_json(run: Run, demo: VerifierSettings) -> None:
+    german = {"Accept": "text/html,*/*", "Accept-Language": "de"}
+    async with run(demo) as running:
+        page = await running.client.get("/playground/queries/q/attempts/return?response_code=x", headers=german)
+        program = await running.client.get("/playground/queries/q/attempts/return?response_code=x")
+
+    assert page.status_code == program.status_code == 400
+    assert "Beginnen Sie dort von Neuem" in page.text
+    assert program.json()["error"] == "invalid_request"
+
+
 def test_the_application_has_no_route_of_the_playground_in_production(settings: VerifierSettings) -> None:
     app = create_app(settings)
 

@@ -4,6 +4,7 @@ The playground is a service like any other, run by the verifier itself: a page t
 it, the request as wallets get it, and the verdict. It shows what it is shown to whoever asks, so production has none.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from byoid.errors import MalformedInput, OAuthError
 from byoid.message import parse_message
 from byoid.oauth.form import parse_form
 from byoid.relying_party.messages import QueryDefinition
+from byoid.service.errors import Page
 from byoid.service.i18n import COOKIE as LANGUAGE_COOKIE
 from byoid.service.i18n import LANGUAGES
 from byoid.service.pages import ASSETS, Pages
@@ -35,27 +37,30 @@ from verifier.web.query_templates import FORMATS, TEMPLATES
 
 WEB: Final = Path(__file__).parent
 SCRIPT: Final = "/static/byoid-verify.js"
+_PROBLEM: Final = "This does not work"
 MAX_DEFINITION_BYTES: Final = 64 << 10
 # The script is for pages of other sites: with `integrity`, and under their own embedder policy.
 _FOR_EVERYBODY: Final = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _SIGNS_CREDENTIALS: Final = frozenset({Purpose.PID, Purpose.ATTESTATION, Purpose.MDOC})
 
 
-def install(app: FastAPI, settings: VerifierSettings) -> None:
-    """Add the pages to the application."""
+def install(app: FastAPI, settings: VerifierSettings) -> Page | None:
+    """Add the pages to the application; returns what tells a person of an error, if there are pages for persons."""
     app.router.routes.append(Route(SCRIPT, script, methods=["GET"]))
     app.router.routes.append(Route("/language/{code}", choose_language, methods=["GET"]))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
     app.mount("/static", StaticFiles(directory=WEB / "static"))
-    if settings.playground_service is not None:
-        secret = Sealer.from_settings(settings).keyed_hash("pages", purpose="csrf")
-        app.state.pages = Pages(WEB, cookie=COOKIE, secret=secret, globals_={"script": SCRIPT})
-        app.router.routes.extend([
-            Route("/playground", show, methods=["GET"]),
-            Route("/playground", define, methods=["POST"]),
-            Route("/playground/queries/{name}", show_query, methods=["GET"]),
-            *attempt_routes("/playground/queries/{name}/attempts"),
-        ])  # fmt: skip
+    if settings.playground_service is None:
+        return None
+    secret = Sealer.from_settings(settings).keyed_hash("pages", purpose="csrf")
+    app.state.pages = Pages(WEB, cookie=COOKIE, secret=secret, globals_={"script": SCRIPT})
+    app.router.routes.extend([
+        Route("/playground", show, methods=["GET"]),
+        Route("/playground", define, methods=["POST"]),
+        Route("/playground/queries/{name}", show_query, methods=["GET"]),
+        *attempt_routes("/playground/queries/{name}/attempts"),
+    ])  # fmt: skip
+    return partial(_problem, app.state.pages)
 
 
 async def script(request: Request) -> Response:
@@ -118,6 +123,12 @@ async def _keep(playground: Playground, name: str, definition: QueryDefinition) 
     service = await playground.service()
     if await playground.verifier.store.query_id(service.id, name) is None:  # the name says what is in it
         await requests.define(playground.verifier, service, name, definition)
+
+
+def _problem(pages: Pages, request: Request, status: int, description: str) -> Response:
+    translate = pages.catalogue(request).gettext
+    heading, message = translate(_PROBLEM), translate(description)
+    return pages.render(request, "error.html", status=status, heading=heading, message=message)
 
 
 def _form(
