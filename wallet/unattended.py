@@ -26,7 +26,6 @@ from wallet.vault import ceremonies
 from wallet.vault.contract import Ceremony, NotSignedIn, PagePost
 from wallet.web.card_pages import after
 from wallet.web.history_views import done_view
-from wallet.web.passkey_routes import COOKIE
 from wallet.web.site import PageRoute, Site, SiteContext, see_other
 
 _LABEL: Final = "Unattended"
@@ -70,6 +69,7 @@ class DemoPerson:
 def unattended_routes(site: Site) -> APIRouter:
     """Return the routes that take the place of the pages'."""
     person = DemoPerson(site.settings.unattended_person or "", site)
+    site.substitute = person.visit
     router = APIRouter(route_class=PageRoute)
     _add_receiving(router, person)
     _add_presenting(router, person)
@@ -86,8 +86,8 @@ def _add_receiving(router: APIRouter, person: DemoPerson) -> None:
         if receipt.content.stage is Stage.ASKED:
             receipt = await offers.fetch_offer(site.wallet, visit, receipt.id)
         if offers.preview(receipt).tx_code is not None and code is None:
-            return _signed_in(see_other(f"/offers/{receipt.id}"), person)
-        return _signed_in(await _receive(person, visit, receipt, code), person)
+            return see_other(f"/offers/{receipt.id}")
+        return await _receive(person, visit, receipt, code)
 
     @router.post("/offers/{receipt_id}/unattended")
     async def offer(receipt_id: str, request: Request, site: SiteContext) -> Response:
@@ -99,7 +99,7 @@ def _add_receiving(router: APIRouter, person: DemoPerson) -> None:
     async def callback(request: Request, site: SiteContext) -> Response:
         visit, parameters = await person.visit(), parse_form(request.url.query)
         outcome = await receiving.complete_authorization(site.wallet, visit, parameters)
-        return _signed_in(after(outcome), person)
+        return after(outcome)
 
 
 def _add_presenting(router: APIRouter, person: DemoPerson) -> None:
@@ -108,8 +108,8 @@ def _add_presenting(router: APIRouter, person: DemoPerson) -> None:
         visit = await person.visit()
         asked = await consent.propose(site.wallet, visit, f"{site.origin}/authorize?{request.url.query}")
         if not asked.satisfiable:
-            return _signed_in(see_other(f"/requests/{asked.id}"), person)
-        return _signed_in(await _present(person, visit, asked, request), person)
+            return see_other(f"/requests/{asked.id}")
+        return await _present(person, visit, asked, request)
 
 
 async def _present(person: DemoPerson, visit: Visit, asked: ConsentView, request: Request) -> Response:
@@ -129,9 +129,3 @@ async def _receive(person: DemoPerson, visit: Visit, receipt: Receipt, code: str
     ceremony = await receiving.propose(wallet, visit, receipt.id)
     outcome = await receiving.approve(wallet, visit, receipt.id, person.assertion(ceremony), tx_code=code)
     return after(outcome)
-
-
-def _signed_in(response: Response, person: DemoPerson) -> Response:
-    """Let the browser see the pages of this person."""
-    response.set_cookie(COOKIE, person.cookie, path="/", secure=True, httponly=True, samesite="lax")
-    return response

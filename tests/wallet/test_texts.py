@@ -54,4 +54,6 @@ def test_every_error_has_a_text() -> None:
 
 def test_templates_have_no_inline_script_or_style() -> None:
     inline = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=")
-    assert [path.name for path in Path(WEB / "templates").glob("*.html") if inline.search(path.read_text("utf-8"))] == []
+    assert [
+        path.name for path in Path(WEB / "templates").glob("*.html") if inline.search(path.read_text("utf-8"))
+    ] == []

@@ -26,7 +26,9 @@ _IMAGE_MAGIC: Final = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png"}
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _MAX_DEPTH: Final = 6
 _SEX: Final = {0: "not known", 1: "male", 2: "female", 3: "other", 4: "inter", 5: "diverse", 6: "open", 9: "not stated"}
-WORDS: Final = ("Yes", "No", "a picture or file", *_SEX.values())
+# What issuers leave undescribed, below claims that they describe (OpenID Connect 5.1.1, ARF PID rulebook).
+_USUAL: Final = ("Address", "Country", "Region", "Locality", "Postal code", "Street address")
+WORDS: Final = ("Yes", "No", "a picture or file", *_SEX.values(), *_USUAL)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class ClaimLines:
         """Return what a claim is called."""
         known = self._labels.get(path)
         names = [part for part in path if isinstance(part, str)]
-        return known or readable(names[-1] if names else "")
+        return known or self._catalogue.gettext(readable(names[-1] if names else ""))
 
     def _group(self, claims: Mapping[str, Any], path: ClaimPath, depth: int = 0) -> tuple[Line, ...]:
         paths = [(*path, name) for name in claims]

@@ -4,7 +4,7 @@ A page is a route of class `PageRoute`: whoever is not signed in is sent to the 
 and an error becomes a page in plain words.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -46,6 +46,8 @@ class Site:
     settings: WalletSettings
     door: VaultDoor
     pages: Pages
+    # Unattended mode: who visits where nobody is signed in.
+    substitute: Callable[[], Awaitable[Visit]] | None = None
     _wallet: Wallet | None = field(default=None, repr=False)
 
     @property
@@ -70,7 +72,12 @@ class Site:
         Raises:
             NotSignedIn: nobody is signed in.
         """
-        return await self.wallet.visit(request.cookies.get(COOKIE, ""))
+        try:
+            return await self.wallet.visit(request.cookies.get(COOKIE, ""))
+        except NotSignedIn:
+            if self.substitute is None:
+                raise
+            return await self.substitute()
 
     def catalogue(self, request: Request) -> Catalogue:
         """Return the texts in the citizen's language."""

@@ -144,7 +144,9 @@ async def _serving(folder: Path, wallet_settings: dict[str, Any]) -> Any:
         FastAPI(),
     )
     async with AsyncExitStack() as stack:
-        person = next(each.person_number for each in generate(seed=1, count=PEOPLE) if each.portrait and not each.guardian)
+        person = next(
+            each.person_number for each in generate(seed=1, count=PEOPLE) if each.portrait and not each.guardian
+        )
         places = Places(issuer, wallet, service, person, asyncio.get_running_loop(), apps[0], apps[1])
         for app, listener in zip(apps, listeners, strict=True):
             await stack.enter_async_context(_served(app, listener))
@@ -211,9 +213,7 @@ async def _services(app: FastAPI, places: Places, folder: Path) -> None:
     statuses = StatusListCache(http_client(wallet_settings))
 
     def party(client: Client, path: str, **policy: Any) -> RelyingParty:
-        policies = {
-            name: Policy(parse_message(DcqlQuery, query), trust, **policy) for name, query in QUERIES.items()
-        }
+        policies = {name: Policy(parse_message(DcqlQuery, query), trust, **policy) for name, query in QUERIES.items()}
         return RelyingParty(client, f"{places.service}/{path}", policies=policies, statuses=statuses)
 
     honest = party(Client.x509_hash(signer), "library", verifier_info=info)
