@@ -1,7 +1,7 @@
 """One Chromium and one set of servers for all tests of this folder; each test has a phone of its own.
 
-`phone` is a browser context at phone size with a virtual authenticator that has PRF. What its console complains about,
-and every request to anybody but the three servers, fails the test. `phone.look(name)` keeps a picture and lets axe look.
+`phone` is a browser context at phone size with a virtual authenticator that has PRF. What its console complains about
+and every request to anybody but the three servers fail the test. `phone.look(name)` keeps a picture and lets axe look.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -90,23 +90,12 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_phone(chromium: Browser, places: Places) -> AsyncIterator[NewPhone]:
-    """Make phones; options are those of the browser's context, `authenticator` changes the authenticator's."""
+    """Make phones; options as of `make_phone`."""
     phones: list[Phone] = []
 
-    async def make(*, authenticator: dict[str, Any] | None = None, **options: Any) -> Phone:
-        context = await chromium.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Berlin", **PHONE, **options})
-        context.set_default_timeout(8000)
-        page = await context.new_page()
-        devtools = await context.new_cdp_session(page)
-        await devtools.send("WebAuthn.enable", {"enableUI": False})
-        options_ = {"options": {**AUTHENTICATOR, **(authenticator or {})}}
-        added = await devtools.send("WebAuthn.addVirtualAuthenticator", options_)
-        phone = Phone(context, page, devtools, places, added["authenticatorId"])
-        context.on("console", lambda message: note(phone, message.type, message.text))
-        context.on("weberror", lambda error: phone.complaints.append(str(error.error)))
-        context.on("request", lambda request: watch(phone, request.url))
-        phones.append(phone)
-        return phone
+    async def make(**options: Any) -> Phone:
+        phones.append(await make_phone(chromium, places, **options))
+        return phones[-1]
 
     yield make
     for phone in phones:
@@ -117,6 +106,24 @@ async def new_phone(chromium: Browser, places: Places) -> AsyncIterator[NewPhone
 @pytest_asyncio.fixture(loop_scope="session")
 async def phone(new_phone: NewPhone) -> Phone:
     return await new_phone()
+
+
+async def make_phone(
+    chromium: Browser, places: Places, *, authenticator: dict[str, Any] | None = None, **options: Any
+) -> Phone:
+    """Make a phone; options are those of the browser's context, `authenticator` changes the authenticator's."""
+    context = await chromium.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Berlin", **PHONE, **options})
+    context.set_default_timeout(15_000)
+    page = await context.new_page()
+    devtools = await context.new_cdp_session(page)
+    await devtools.send("WebAuthn.enable", {"enableUI": False})
+    wishes = {"options": {**AUTHENTICATOR, **(authenticator or {})}}
+    added = await devtools.send("WebAuthn.addVirtualAuthenticator", wishes)
+    phone = Phone(context, page, devtools, places, added["authenticatorId"])
+    context.on("console", lambda message: note(phone, message.type, message.text))
+    context.on("weberror", lambda error: phone.complaints.append(str(error.error)))
+    context.on("request", lambda request: watch(phone, request.url))
+    return phone
 
 
 def note(phone: Phone, kind: str, text: str) -> None:

@@ -8,8 +8,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_citizen_gets_a_card_and_shares_it(phone: Phone) -> None:
-    page, places = phone.page, phone.places
+    await make_wallet(phone)
+    await take_offer(phone)
+    await share_name(phone)
+    await read_history(phone)
 
+
+async def make_wallet(phone: Phone) -> None:
+    page = phone.page
     await phone.go("/")
     await page.wait_for_url("**/welcome*")
     await phone.look("en-01-welcome")
@@ -26,6 +32,9 @@ async def test_a_citizen_gets_a_card_and_shares_it(phone: Phone) -> None:
     await page.wait_for_selector("#add-first")
     await phone.look("en-05-no-cards")
 
+
+async def take_offer(phone: Phone) -> None:
+    page, places = phone.page, phone.places
     offer = places.offer("pid_sd_jwt")
     await page.goto(places.offer_link(offer))
     await phone.look("en-06-offer-asked")
@@ -46,6 +55,9 @@ async def test_a_citizen_gets_a_card_and_shares_it(phone: Phone) -> None:
     await page.wait_for_selector(".portrait")
     await phone.look("en-11-card")
 
+
+async def share_name(phone: Phone) -> None:
+    page, places = phone.page, phone.places
     await page.goto(f"{places.service}/library/ask/name")
     await page.wait_for_selector("#request-form")
     await phone.look("en-12-request")
@@ -57,6 +69,9 @@ async def test_a_citizen_gets_a_card_and_shares_it(phone: Phone) -> None:
     assert set(shared) >= {"family_name", "given_name"}
     assert "birthdate" not in shared
 
+
+async def read_history(phone: Phone) -> None:
+    page = phone.page
     await phone.go("/history")
     await page.wait_for_selector("#history")
     await phone.look("en-14-history")

@@ -1,4 +1,4 @@
-"""Every page, in German too: pictures, axe, the budget of the first page; what a citizen does besides the main journey."""
+"""Every page, in German too: pictures, axe, the budget of the first page; what else a citizen does."""
 
 import gzip
 import re
