@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +26,7 @@ from verifier.context import Verifier
 from verifier.jobs import keep_statuses_fresh
 from verifier.openapi import describe
 from verifier.policies import SqlPolicies
-from verifier.results import announce
+from verifier.results import announcement
 from verifier.routes import API, OPERATIONS
 from verifier.services import Services
 from verifier.settings import VerifierSettings
@@ -119,8 +119,8 @@ def make_verifier(
     sealer, store, anchors = Sealer.from_settings(settings), Store(database), load_trust(settings.trust)
     services = Services(settings, store, sealer, clock)
 
-    async def concluded(tx: Connection, transaction: Transaction) -> None:
-        await announce(verifier, tx, transaction)
+    def concluded(transaction: Transaction) -> Callable[[Connection], Awaitable[None]] | None:
+        return announcement(verifier, transaction)
 
     verifier = Verifier(
         settings=settings,

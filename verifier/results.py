@@ -1,7 +1,7 @@
 """What services learn: how far a transaction has come, and claims and verdicts at its end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from byoid.encoding import json_dumps
 from byoid.relying_party import Outcome, Progress, Transaction
@@ -82,14 +82,18 @@ async def events(verifier: Verifier, service: KnownService, first: TransactionVi
         shown = found
 
 
-async def announce(verifier: Verifier, tx: Connection, transaction: Transaction) -> None:
-    """Write the webhook of a transaction that has just ended, in the database transaction that ends it."""
+def announcement(verifier: Verifier, transaction: Transaction) -> Callable[[Connection], Awaitable[None]] | None:
+    """Return what writes the webhook of a transaction in the database transaction that ends it, if it has one."""
     service = verifier.services.last_known(transaction.service_id)
     if service is None or service.webhook is None:
-        return
+        return None
     named = verifier.policies.known(transaction.policy_id)
     content = {"id": transaction.id, "query": named.name if named else None, "state": transaction.state.value}
-    await verifier.outbox.enqueue(tx, receiver=service.id, type_=CONCLUDED, content=content, now=verifier.clock())
+
+    async def announce(tx: Connection) -> None:
+        await verifier.outbox.enqueue(tx, receiver=service.id, type_=CONCLUDED, content=content, now=verifier.clock())
+
+    return announce
 
 
 async def _view(verifier: Verifier, progress: Progress) -> TransactionView:

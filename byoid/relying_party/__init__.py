@@ -3,19 +3,11 @@
 `flow` is pure but for what is injected; `sql` and `fastapi` (extra `rp`) add a store in a database and a router.
 """
 
-from byoid.relying_party.flow import (
-    Begun,
-    NoStatuses,
-    RelyingParty,
-    SessionMismatch,
-    StatusSource,
-    TooManyFailures,
-    TransactionOver,
-    TransactionUnknown,
-    link,
-)
+from byoid.relying_party.errors import SessionMismatch, TooManyFailures, TransactionOver, TransactionUnknown
+from byoid.relying_party.flow import Begun, RelyingParty, link
 from byoid.relying_party.memory import InMemoryTransactions
 from byoid.relying_party.policy import Client, FixedPolicies, Policies, Policy
+from byoid.relying_party.statuses import NoStatuses, StatusSource
 from byoid.relying_party.transaction import Mode, Outcome, Progress, State, Transaction, TransactionStore
 
 __all__ = [

@@ -23,14 +23,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from byoid.errors import ByoidError, MalformedInput, OAuthError, ResponseRejected, VerificationError
 from byoid.oauth.form import parse_form
-from byoid.relying_party.flow import (
-    Begun,
-    RelyingParty,
-    SessionMismatch,
-    TooManyFailures,
-    TransactionOver,
-    TransactionUnknown,
-)
+from byoid.relying_party.errors import SessionMismatch, TooManyFailures, TransactionOver, TransactionUnknown
+from byoid.relying_party.flow import Begun, RelyingParty
 from byoid.relying_party.transaction import Mode, Transaction
 
 COOKIE: Final = "__Host-byoid-presentation"

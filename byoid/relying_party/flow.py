@@ -11,15 +11,14 @@ does I/O. The verifier service is this, with a database, tenants and HTTP.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from byoid.errors import ByoidError, ResponseRejected
-from byoid.formats.status_list import StatusList
 from byoid.presentation.authentication import Authenticated, PresentationRequest, authenticate
 from byoid.presentation.request import AuthorizationRequest, WalletMetadata, parse_json_parameter
 from byoid.presentation.response import DirectPostAnswer, ErrorResponse, Response, require_state
@@ -38,54 +37,17 @@ from byoid.relying_party.asking import (
     random_secret,
     signed_request,
 )
+from byoid.relying_party.errors import SessionMismatch, TooManyFailures, TransactionOver, TransactionUnknown
 from byoid.relying_party.judging import accepted_outcome, hash_text, open_digital, open_form, reason_of, reasons_of
 from byoid.relying_party.memory import InMemoryTransactions
 from byoid.relying_party.policy import Client, FixedPolicies, Policies, Policy
+from byoid.relying_party.statuses import NoStatuses, StatusSource
 from byoid.relying_party.transaction import Mode, Outcome, Progress, Sent, State, Transaction, TransactionStore
 from byoid.trust.x509 import ChainCache
 
 _logger = logging.getLogger(__name__)
 FREE_FAILURES: Final = 20  # answers that proved nothing, before they must come no faster than one in FAILURE_PAUSE
 FAILURE_PAUSE: Final = timedelta(seconds=1)
-
-
-class TransactionUnknown(ByoidError):
-    """There is no such transaction, or it has expired, or was asked for by somebody else."""
-
-
-class TransactionOver(ByoidError):
-    """The transaction was answered already."""
-
-
-class TooManyFailures(ByoidError):
-    """Worthless answers to this request come too fast. It may be answered a little later."""
-
-
-class SessionMismatch(ByoidError):
-    """The result is asked for in another browser session than the one that started, or without the response code."""
-
-
-class StatusSource(Protocol):
-    """Where status list tokens come from: `byoid.fetch.StatusListCache`, or the caller's own."""
-
-    async def tokens(self, uris: Collection[str], *, now: datetime) -> Mapping[str, bytes | StatusList]:
-        """Return, by URI, what could be had: tokens, or lists that were verified before."""
-        ...
-
-    def keep(self, statuses: Mapping[str, Any], *, now: datetime) -> None:
-        """Remember lists that were verified."""
-        ...
-
-
-class NoStatuses:
-    """A source without lists: credentials that have a status are unavailable, which the policy judges."""
-
-    async def tokens(self, uris: Collection[str], *, now: datetime) -> Mapping[str, bytes | StatusList]:
-        """Return nothing."""
-        return {}
-
-    def keep(self, statuses: Mapping[str, Any], *, now: datetime) -> None:
-        """Remember nothing."""
 
 
 @dataclass(frozen=True)

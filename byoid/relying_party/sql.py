@@ -15,8 +15,9 @@ from byoid.relying_party.transaction import ANSWERABLE, Mode, Progress, State, T
 from byoid.service.database import Connection, Database, Expiry, UtcDateTime, insert
 from byoid.service.seal import Sealer
 
-# Runs in the database transaction that ends a transaction: to write a webhook's message, for example.
-OnConcluded: TypeAlias = Callable[[Connection, Transaction], Awaitable[None]]
+# What is to be written in the database transaction that ends a transaction, such as a webhook's message; None: nothing,
+# which saves a round trip.
+OnConcluded: TypeAlias = Callable[[Transaction], Callable[[Connection], Awaitable[None]] | None]
 _MAX_REASON: Final = 500
 
 
@@ -128,12 +129,13 @@ class SqlTransactions:
             "until": concluded.expires_at,
             "now": now,
         }
-        if self._on_concluded is None:
+        announce = self._on_concluded(concluded) if self._on_concluded else None
+        if announce is None:
             return (await self._database.execute(self._conclude, parameters)).rowcount == 1
         async with self._database.transaction() as tx:
             if (await tx.execute(self._conclude, parameters)).rowcount != 1:
                 return False
-            await self._on_concluded(tx, concluded)
+            await announce(tx)
             return True
 
     async def decline(self, transaction: Transaction, error: str, *, now: datetime) -> None:

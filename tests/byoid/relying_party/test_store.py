@@ -130,10 +130,10 @@ async def test_a_failure_while_the_outcome_is_announced_leaves_it_answerable(
     """Answered or answerable, never half: the announcement and the outcome are one transaction."""
     await database.create_all(METADATA)
 
-    async def fail(tx: Connection, transaction: Transaction) -> None:
+    async def fail(tx: Connection) -> None:
         raise RuntimeError("killed")
 
-    store = SqlTransactions(database, TABLE, SEALER, on_concluded=fail)
+    store = SqlTransactions(database, TABLE, SEALER, on_concluded=lambda _: fail)
     await store.add(pending)
     with pytest.raises(RuntimeError):
         await store.conclude(replace(pending, sent=None, outcome=ACCEPTED), now=now)
