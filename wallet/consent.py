@@ -52,7 +52,7 @@ async def propose(wallet: Wallet, visit: Visit, link: str) -> ConsentView:
     except OAuthError as error:
         await _refuse(wallet, visit, authenticated, error)
         raise
-    pending = _pending(wallet, opened, await held_cards(wallet, visit))
+    pending = _pending(wallet, opened, await held_cards(wallet, visit, opened.request.request.query))
     expires_at = wallet.clock() + wallet.settings.consent_lifetime
     async with wallet.contents.transaction() as tx:
         consent_id = await visit.contents.add(tx, Kind.CONSENT, pending.to_value(), expires_at=expires_at)

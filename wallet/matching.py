@@ -20,12 +20,12 @@ from byoid.errors import ByoidError
 from byoid.formats.mdoc.present import HeldMdoc
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc
 from byoid.keys import PublicKey
-from byoid.presentation.dcql import CredentialQuery
+from byoid.presentation.dcql import CredentialQuery, DcqlQuery
 from byoid.presentation.issuer_trust import TrustedIssuer, X509Trust, establish_issuer
 from byoid.presentation.request import ClientMetadata
 from byoid.presentation.selection import Answer
 from byoid.trust.anchors import Purpose
-from wallet.cards import MDOC, SD_JWT_VC, Card, Copy, SealedValue, load_all_copies, load_cards, open_copy
+from wallet.cards import MDOC, SD_JWT_VC, Card, Copy, SealedValue, load_cards, load_copies, open_copy
 from wallet.context import Visit, Wallet
 
 # What an SD-JWT VC always carries and says nothing about its subject (sd-jwt-vc 2.2.2): not listed for the citizen.
@@ -110,14 +110,25 @@ class HeldCard:
             return None
 
 
-async def held_cards(wallet: Wallet, visit: Visit) -> list[HeldCard]:
-    """Return the cards that can be shown now: those with a copy that has not expired; newest first."""
-    copies, now = await load_all_copies(visit.contents), wallet.clock()
-    found = []
+async def held_cards(wallet: Wallet, visit: Visit, query: DcqlQuery) -> list[HeldCard]:
+    """Return the cards that might answer a query and can be shown now: with a copy that has not expired; newest first.
+
+    Cards that can't answer it are not even opened.
+    """
+    now, found = wallet.clock(), []
     for card in await load_cards(visit.contents):
-        if usable := [copy for copy in copies.get(card.id, ()) if copy.usable(now)]:
-            found.append(HeldCard(wallet, card, usable, open_copy(card, usable[0])))
+        if any(_may_answer(card, each) for each in query.credentials):
+            usable = [copy for copy in await load_copies(visit.contents, card.id) if copy.usable(now)]
+            found += [HeldCard(wallet, card, usable, open_copy(card, usable[0]))] if usable else []
     return found
+
+
+def _may_answer(card: Card, query: CredentialQuery) -> bool:
+    """Tell whether format and type fit; an SD-JWT VC may be of further types, which only its text says."""
+    content = card.content
+    if content.format != query.format:
+        return False
+    return content.format == SD_JWT_VC or query.types is None or content.type in query.types
 
 
 def holder_key(held: HeldSdJwtVc | HeldMdoc) -> PublicKey | None:
