@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import LargeBinary
 from sqlmodel import Field
 
+from byoid.relying_party.sql import transactions_table
 from byoid.service.audit import audit_tables
 from byoid.service.database import Json, UtcDateTime
 from byoid.service.jobs import jobs_table
@@ -156,3 +157,4 @@ class Webhook(IssuerTable, table=True):
 audit = audit_tables(IssuerTable.metadata)
 jobs = jobs_table(IssuerTable.metadata)
 outbox = outbox_table(IssuerTable.metadata)
+transactions = transactions_table(IssuerTable.metadata)

@@ -38,13 +38,16 @@ from issuer.events import Events, NoEvents
 from issuer.metadata import issuer_metadata, server_metadata
 from issuer.protocol_openapi import document_protocol
 from issuer.recognition import PersonRecognition
+from issuer.recognition_wallet import WalletRecognition
 from issuer.registered_clients import load_clients
 from issuer.routes import protocol_routes
 from issuer.settings import IssuerSettings
+from issuer.status_lists import OpenLists
 from issuer.store import Store
 from issuer.tables import IssuerTable, lockouts
 from issuer.type_documents import type_documents
 from issuer.web.authorization_pages import COOKIE, authorization_routes
+from issuer.web.recognition_pages import recognition_routes
 from issuer.webhooks import WebhookEvents
 
 WEB: Final = Path(__file__).parent / "web"
@@ -120,6 +123,8 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_agency(settings, mounts=mounts, **plugs) as agency:
             app.state.agency, app.state.issuer = agency, agency.issuer
+            if isinstance(agency.issuer.recognition, WalletRecognition):
+                app.include_router(recognition_routes(agency.issuer.recognition, settings.public_url))
             yield
 
     return lifespan
@@ -189,6 +194,7 @@ def make_issuer(
         pages=Pages(WEB, cookie=COOKIE, secret=sealer.keyed_hash(b"", purpose="forms")),
         encryption_keys=encryption_keys,
         events=events or NoEvents(),
+        open_lists=OpenLists(),
         clock=clock,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from byoid.encoding import json_dumps
@@ -25,6 +26,9 @@ from issuer.registered_clients import RegisteredClient
 from issuer.settings import IssuerSettings
 from issuer.store import Store
 from issuer.type_documents import TypeDocument
+
+if TYPE_CHECKING:
+    from issuer.status_lists import OpenLists
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Issuer:
     pages: Pages
     encryption_keys: Mapping[str, PrivateKey]  # by `kid`
     events: Events
+    open_lists: "OpenLists"
     clock: Callable[[], datetime]
 
     @cached_property
@@ -70,7 +75,7 @@ class Issuer:
         """The agency's keys as they are now: take one, and use it for the whole credential."""
         return self.keys.signers
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """Scheme, host and port of our pages."""
         parts = urlsplit(self.settings.public_url)

@@ -1,18 +1,18 @@
 """Keys in an HSM by PKCS#11 v2.40 (ECDSA). Needs the extra [hsm].
 
-python-pkcs11 is not thread-safe, and dies of it: one lock for the session, which all signers of an HSM share.
+python-pkcs11 is not thread-safe, and dies of it: one lock for the process, as there is one library for the process.
 """
 
 import asyncio
 import hashlib
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pkcs11
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-from pkcs11.exceptions import PKCS11Error
+from pkcs11.exceptions import PKCS11Error, UserAlreadyLoggedIn
 from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
 
 from byoid.errors import MalformedInput
@@ -20,6 +20,7 @@ from byoid.keys import Jwk, PublicKey
 from byoid.wire_errors import TemporarilyUnavailable
 
 _HASHES: Final = {"ES256": hashlib.sha256, "ES384": hashlib.sha384, "ES512": hashlib.sha512}
+_LOCK: Final = threading.Lock()
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,7 +28,6 @@ class Pkcs11Hsm:
     """A session with a token of an HSM."""
 
     session: Any  # a pkcs11 session; the package has no types
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def open(cls, *, library: str, token: str, pin: str) -> "Pkcs11Hsm":
@@ -37,7 +37,11 @@ class Pkcs11Hsm:
             MalformedInput: no such library or token, or a wrong PIN.
         """
         try:
-            return cls(pkcs11.lib(library).get_token(token_label=token).open(user_pin=pin, rw=True))
+            found = pkcs11.lib(library).get_token(token_label=token)
+            try:
+                return cls(found.open(user_pin=pin, rw=True))
+            except UserAlreadyLoggedIn:  # this process has a session already, and a login is for the process
+                return cls(found.open(rw=True))
         except (PKCS11Error, RuntimeError) as error:
             raise MalformedInput(f"the HSM's token {token!r} cannot be used: {type(error).__name__}") from error
 
@@ -45,14 +49,14 @@ class Pkcs11Hsm:
         """Make a P-256 key that never leaves the HSM; return its public half."""
         template = {pkcs11.Attribute.EXTRACTABLE: False, pkcs11.Attribute.SENSITIVE: True}
         curve = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
-        with self.lock:
+        with _LOCK:
             parameters = self.session.create_domain_parameters(pkcs11.KeyType.EC, curve, local=True)
             public, _ = parameters.generate_keypair(store=True, label=label, private_template=template)
             return PublicKey.from_native(load_der_public_key(encode_ec_public_key(public)))
 
     def signer(self, label: str, chain: tuple[bytes, ...]) -> "Pkcs11Signer":
         """Return the signer of a key; see `issuer.keys.Hsm`."""
-        with self.lock:
+        with _LOCK:
             try:
                 key = self.session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label=label)
                 public = encode_ec_public_key(
@@ -98,7 +102,7 @@ class Pkcs11Signer:
             raise TemporarilyUnavailable("signing is not possible now, try again later", detail=repr(error)) from error
 
     def _run(self, digest: bytes) -> bytes:
-        with self.hsm.lock:
+        with _LOCK:
             signature: bytes = self.key.sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
             return signature
 

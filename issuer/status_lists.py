@@ -55,6 +55,23 @@ class ChosenList:
         return Draw([StatusReference(list_uri(issuer, self.id), index) for index in indices])
 
 
+class OpenLists:
+    """The lists that this process draws from. Each is used until it is full, which its draw tells."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, ChosenList] = {}
+
+    async def choose(self, issuer: Issuer, *, count: int) -> ChosenList:
+        """Choose a list with places left, at random among those that are open; make one where none is."""
+        if not self._lists:
+            self._lists = {each.id: each for each in await open_lists(issuer, count=count)}
+        return secrets.choice(list(self._lists.values()))
+
+    def forget(self) -> None:
+        """A list is full: look again which ones are open."""
+        self._lists = {}
+
+
 async def draw_with(issuer: Issuer, first: Callable[[Connection], Awaitable[None]], *, count: int) -> Draw | None:
     """Do `first` and draw `count` places in one transaction: both happen, or neither; None where none are needed.
 
@@ -62,13 +79,13 @@ async def draw_with(issuer: Issuer, first: Callable[[Connection], Awaitable[None
         TemporarilyUnavailable: other workers were faster at every list; nothing happened.
     """
     for _ in range(_TRIES):
-        status_list = await choose_list(issuer, count=count) if count else None
+        status_list = await issuer.open_lists.choose(issuer, count=count) if count else None
         try:
             async with issuer.store.transaction() as tx:
                 await first(tx)
                 return await status_list.draw(issuer, tx, count=count) if status_list else None
         except _ListFull:
-            continue
+            issuer.open_lists.forget()
     raise TemporarilyUnavailable("no status list has places left, try again later")
 
 
@@ -77,15 +94,14 @@ def list_uri(issuer: Issuer, list_id: str) -> str:
     return f"{issuer.url}/status/{list_id}"
 
 
-async def choose_list(issuer: Issuer, *, count: int) -> ChosenList:
-    """Choose a list with places left, at random among those that are open; make one where none is."""
-    agency = issuer.settings.agency_id
-    rows = [row for row in await issuer.store.open_status_lists(agency) if row.size - row.drawn >= 2 * count]
-    if not rows:
-        return await add_list(issuer)
-    row = secrets.choice(rows)
-    key = issuer.open(row.sealed_key, column="status_list.key", row=row.id)
-    return ChosenList(row.id, row.size, key)
+async def open_lists(issuer: Issuer, *, count: int) -> list[ChosenList]:
+    """Return the lists with places left for more than one such draw; a new one where there is none."""
+    rows = await issuer.store.open_status_lists(issuer.settings.agency_id)
+    found = [row for row in rows if row.size - row.drawn >= 2 * count]
+    if not found:
+        return [await add_list(issuer)]
+    keys = [issuer.open(row.sealed_key, column="status_list.key", row=row.id) for row in found]
+    return [ChosenList(row.id, row.size, key) for row, key in zip(found, keys, strict=True)]
 
 
 async def add_list(issuer: Issuer) -> ChosenList:

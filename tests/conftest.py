@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,6 +60,24 @@ def free_port() -> Callable[[], int]:
             return port
 
     return find
+
+
+@pytest.fixture(scope="session")
+def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, str]]]:
+    """Tokens of SoftHSM by label. A process loads the library once, with one configuration and the tokens of then."""
+    folder = tmp_path_factory.mktemp("softhsm")
+    (folder / "tokens").mkdir()
+    configuration = folder / "softhsm2.conf"
+    configuration.write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+
+    pins = ["--so-pin", "12345678", "--pin", "1234"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(configuration))
+        for label in ("wallet", "issuer"):
+            command = ["softhsm2-util", "--init-token", "--free", "--label", label, *pins]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        library = "/usr/lib/softhsm/libsofthsm2.so"
+        yield {label: {"library": library, "token": label, "pin": "1234"} for label in ("wallet", "issuer")}
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Keys that wrap vault keys: in SoftHSM over PKCS#11, and in a file."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ from wallet.vault.kek import FileKek, Kek, Protection
 
 
 @pytest.fixture(scope="module")
-def token(softhsm: Callable[[str], dict[str, str]]) -> dict[str, str]:
-    return softhsm("wallet")
+def token(softhsm: dict[str, dict[str, str]]) -> dict[str, str]:
+    return softhsm["wallet"]
 
 
 @pytest.fixture(scope="module")

@@ -330,6 +330,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_subject_expires_at"), ["expires_at"], unique=False)
 
     op.create_table(
+        "transactions",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("service_id", sa.String(length=64), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("policy_id", sa.String(length=64), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_failure", sa.Text(), nullable=True),
+        sa.Column("declined_with", sa.Text(), nullable=True),
+        sa.Column("created_at", columns.UtcDateTime(), nullable=False),
+        sa.Column("expires_at", columns.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transactions")),
+        sa.UniqueConstraint("request_hash", name=op.f("uq_transactions_request_hash")),
+    )
+    with op.batch_alter_table("transactions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_transactions_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
         "webhook",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("agency_id", sa.String(), nullable=False),
@@ -343,6 +363,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("webhook")
+    with op.batch_alter_table("transactions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_transactions_expires_at"))
+
+    op.drop_table("transactions")
     with op.batch_alter_table("subject", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_subject_expires_at"))
         batch_op.drop_index(batch_op.f("ix_subject_compared_at"))

@@ -113,9 +113,7 @@ async def test_with_a_time_of_grace_the_wallet_renews_first(open_office: Any) ->
         assert await revoke_outdated(office.agency) == 0
 
 
-async def test_when_everybody_seems_changed_nothing_is_revoked(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_when_everybody_seems_changed_nothing_is_revoked(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(updates, "_FEW", 1)
     await _issue(office)
     _change(office, family_name="Wrong column")
