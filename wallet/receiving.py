@@ -40,7 +40,7 @@ from wallet.receipts import (
     load_receipt,
     start_conversation,
 )
-from wallet.vault.contract import Action, Ceremony, KeyProofs, NotApproved, PagePost, Proposal
+from wallet.vault.contract import Action, Ceremony, KeyProofs, NotApproved, PagePost, Proposal, WalletLocked
 from wallet.vault.gate import approve as approve_proposal
 from wallet.vault.holder_keys import create_holder_keys, sweep_holder_keys
 from wallet.vault.proposals import propose as put_proposal
@@ -79,6 +79,8 @@ async def propose(
         UnsupportedCredential: the choice is not in the offer, or the issuer's demands can't be met.
         WalletLocked: unlock it first.
     """
+    if visit.session.locked:  # the vault would say so too, after the keys are made
+        raise WalletLocked("the wallet is locked: unlock it before receiving")
     receipt = await load_receipt(wallet, visit, receipt_id)
     receipt.require(Stage.OFFERED, Stage.PROPOSED)
     shown = preview(receipt)

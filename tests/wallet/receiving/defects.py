@@ -40,7 +40,8 @@ async def require_nothing_kept(citizen: Any, caught: ByoidError) -> None:
 # --- answers
 
 
-def error(code: str, status: int = 400, **headers: str) -> Tamper:
+def error(code: str, status: int = 400, *, dpop_nonce: str | None = None) -> Tamper:
+    headers = {"DPoP-Nonce": dpop_nonce} if dpop_nonce else {}
     return lambda _: JSONResponse({"error": code}, status, headers)
 
 

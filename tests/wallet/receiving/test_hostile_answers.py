@@ -22,6 +22,7 @@ from byoid.issuance.metadata import CredentialIssuerMetadata
 from byoid.issuance.signed_metadata import prepare_signed_metadata
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
+from byoid.service.trust_files import load_signer
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
 from byoid.trust.pki import SubjectName, make_leaf, make_root, to_der
@@ -29,7 +30,6 @@ from tests.peers.dishonest_issuer import (
     PRE_AUTHORIZED,
     URL,
     DishonestIssuer,
-    Making,
     link,
     metadata,
     offer,
@@ -175,7 +175,7 @@ async def test_metadata_are_refused(defect: str, citizen: Any, wallet: Wallet, i
 
 
 def signed_metadata(issuer: DishonestIssuer, *, key: PrivateKey | None = None, sub: str = URL) -> Response:
-    signer = Making(**signers(issuer)).signer
+    signer = load_signer(issuer.keys / "metadata.key", issuer.keys / "metadata.pem")
     message = parse_message(CredentialIssuerMetadata, metadata() | {"credential_issuer": sub})
     root = make_root(SubjectName("Stranger"), key=PrivateKey.generate(), now=issuer.clock() - timedelta(days=1))
     leaf_key = key or signer.key
@@ -191,17 +191,6 @@ def signed_metadata(issuer: DishonestIssuer, *, key: PrivateKey | None = None, s
         x5c = to_der(leaf)
     unsigned = prepare_signed_metadata(message, issued_at=issuer.clock(), algorithm="ES256", x5c=x5c)
     return Response(sign_now(unsigned, leaf_key), media_type="application/jwt")
-
-
-def signers(issuer: DishonestIssuer) -> dict[str, Any]:
-    found: list[Making] = []
-    probe = DishonestIssuer(issuer.keys, issuer.clock, make=lambda making: found.append(making) or making)
-    probe.made([PrivateKey.generate().public], 0, "pid")
-    (making,) = found
-    return {
-        "signer": making.signer, "document_signer": making.document_signer, "now": making.now,
-        "keys": making.keys, "place": 0,
-    }  # fmt: skip
 
 
 async def test_metadata_signed_by_a_stranger_are_not_used_at_all(
@@ -289,7 +278,7 @@ ANSWERS: dict[str, tuple[str, Tamper, type[ByoidError]]] = {
     "token: for something else": ("token", granting("x", configuration_id="gold"), PeerError),
     "token: without datasets": ("token", granting(), MalformedInput),
     "token: refused": ("token", error("invalid_client", 401), PeerError),
-    "token: another DPoP nonce for ever": ("token", error("use_dpop_nonce", **{"DPoP-Nonce": "n"}), PeerError),
+    "token: another DPoP nonce for ever": ("token", error("use_dpop_nonce", dpop_nonce="n"), PeerError),
     "token: another challenge for ever": ("token", error("use_attestation_challenge"), PeerError),
     "token: redirected": ("token", lambda _: RedirectResponse("https://evil.test/token"), PeerError),
     "challenge: missing": ("challenge", lambda _: {}, MalformedInput),

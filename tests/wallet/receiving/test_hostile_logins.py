@@ -1,5 +1,6 @@
 """Forged ways back from an issuer's login, and promises that are kept badly."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ from tests.wallet.receiving.defects import (
 )
 from wallet.content_tables import Kind
 from wallet.context import Wallet
+from wallet.deferred import collect_due
 from wallet.offers import open_link
 from wallet.receipts import OutOfTurn
 from wallet.receiving import IssuerUnavailable, approve, propose
@@ -93,8 +95,6 @@ async def test_the_way_back_works_in_the_session_that_began_it_only(
 
 
 async def test_two_ways_back_at_once_redeem_one_code(citizen: Any, issuer: DishonestIssuer) -> None:
-    import asyncio
-
     honest = await citizen.log_in()
     results = await asyncio.gather(citizen.come_back(honest), citizen.come_back(honest), return_exceptions=True)
 
@@ -144,8 +144,6 @@ PROMISED: dict[str, tuple[Callable[[DishonestIssuer], None], type[ByoidError]]] 
 async def test_a_promise_that_is_kept_badly_gives_no_card(
     defect: str, citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
 ) -> None:
-    from wallet.deferred import collect_due
-
     spoil, expected = PROMISED[defect]
     issuer.defer = 1
     await citizen.receive()

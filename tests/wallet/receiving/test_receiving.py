@@ -3,20 +3,22 @@
 from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse, Response
 
 from byoid.errors import MalformedInput
 from byoid.jose import parse_jws
 from byoid.keys import PrivateKey
 from tests.peers.dishonest_issuer import URL, DishonestIssuer, Making, link, offer
-from wallet.cards import load_card, load_cards, load_copies, open_copy
+from wallet.accounts import lock_wallet
+from wallet.cards import load_card, load_cards, load_copies, mark_used, open_copy
 from wallet.context import Wallet
 from wallet.deferred import collect_due, load_promises
 from wallet.history import Reason, Result, Transaction, load_history
-from wallet.offers import catalogue, open_link, preview
-from wallet.receipts import OutOfTurn
+from wallet.offers import catalogue, open_link, preview, start_from_catalogue
+from wallet.receipts import OutOfTurn, UnsupportedCredential
 from wallet.receiving import IssuerUnavailable, Received, approve, decline, enter_transaction_code, propose
 from wallet.reissue import due_cards, start_reissue
-from wallet.vault.contract import NotApproved
+from wallet.vault.contract import NotApproved, WalletLocked
 
 
 async def test_a_batch_is_kept_as_one_card_whose_copies_have_keys_of_their_own(citizen: Any) -> None:
@@ -245,8 +247,6 @@ async def test_a_live_session_alone_receives_nothing(citizen: Any, wallet: Walle
 async def test_an_issuer_that_pauses_can_be_tried_again_without_another_approval(
     citizen: Any, wallet: Wallet, issuer: DishonestIssuer
 ) -> None:
-    from starlette.responses import JSONResponse
-
     issuer.tamper["token"] = lambda _: JSONResponse({"error": "temporarily_unavailable"}, 503)
     visit = await citizen.visit()
     receipt = await open_link(wallet, visit, link(offer()))
@@ -263,6 +263,24 @@ async def test_the_catalogue_shows_issuers_that_answer(wallet: Wallet, issuer: D
 
     issuer.tamper["metadata"] = lambda _: {}
     assert await catalogue(wallet) == []
+
+
+async def test_an_issuer_outside_the_catalogue_is_not_started(citizen: Any, wallet: Wallet) -> None:
+    with pytest.raises(UnsupportedCredential):
+        await start_from_catalogue(
+            wallet, await citizen.visit(), credential_issuer="https://other.test", configuration_ids=("pid",)
+        )
+
+
+async def test_a_locked_wallet_receives_nothing(citizen: Any, wallet: Wallet) -> None:
+    visit = await citizen.visit()
+    receipt = await open_link(wallet, visit, link(offer()))
+    await wallet.door.run(lock_wallet, citizen.cookie)
+    await citizen.sign_in()
+    with pytest.raises(WalletLocked):
+        await propose(wallet, await citizen.visit(), receipt.id)
+
+    assert (await citizen.holdings())["keys"] == 0
 
 
 # --- promises
@@ -290,8 +308,6 @@ async def test_a_promise_is_collected_when_it_is_due(
 async def test_a_promise_survives_an_issuer_that_is_down(
     citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
 ) -> None:
-    from starlette.responses import Response
-
     issuer.defer = 1
     await citizen.receive()
     issuer.tamper["deferred"] = lambda _: Response(status_code=502)
@@ -308,8 +324,6 @@ async def test_a_promise_survives_an_issuer_that_is_down(
 async def test_a_promise_that_the_issuer_withdraws_ends_with_its_keys(
     citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
 ) -> None:
-    from starlette.responses import JSONResponse
-
     issuer.defer = 1
     await citizen.receive()
     issuer.tamper["deferred"] = lambda _: JSONResponse({"error": "credential_request_denied"}, 400)
@@ -393,8 +407,6 @@ async def test_a_credential_that_is_bound_to_no_key_is_kept_without_one(citizen:
 
 
 async def test_a_card_is_due_when_too_few_copies_are_unused(citizen: Any, wallet: Wallet) -> None:
-    from wallet.cards import mark_used
-
     (card_id,) = (await citizen.receive()).card_ids
     visit = await citizen.visit()
     assert await due_cards(wallet, visit) == []

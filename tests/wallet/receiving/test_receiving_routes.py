@@ -13,6 +13,7 @@ from byoid.service import errors
 from tests.peers.dishonest_issuer import URL, DishonestIssuer, link, offer
 from tests.wallet.world import WALLET_URL
 from wallet.context import Wallet
+from wallet.offers import open_link
 from wallet.vault.contract import Ceremony
 from wallet.web import api_errors
 from wallet.web.passkey_routes import COOKIE
@@ -125,8 +126,6 @@ async def test_unknown_members_are_refused(api: httpx2.AsyncClient) -> None:
 
 @pytest.mark.hostile
 async def test_a_receipt_of_somebody_else_is_not_there(api: httpx2.AsyncClient, citizen: Any, stranger: Any) -> None:
-    from wallet.offers import open_link
-
     receipt = await open_link(stranger.wallet, await stranger.visit(), link(offer()))
 
     assert (await api.get(f"/api/offers/{receipt.id}")).status_code == 404
