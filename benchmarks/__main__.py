@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import http_presentation, jose, mdoc, presentation, sd_jwt_vc, status_list
+from benchmarks import http_issuance, http_presentation, jose, mdoc, presentation, sd_jwt_vc, status_list
 from benchmarks.inputs import make_inputs
 from benchmarks.report import as_json, as_table
 from benchmarks.yardstick import ROUNDS, Row, measure
@@ -27,12 +27,17 @@ def main() -> int:
     over_http = [
         name for name in http_presentation.NAMES if not arguments.only or name.startswith(tuple(arguments.only))
     ]
-    if not rows and not over_http:
+    issuances = [name for name in http_issuance.names() if not arguments.only or name.startswith(tuple(arguments.only))]
+    if not rows and not over_http and not issuances:
         print("no operation of that name", file=sys.stderr)
         return 2
-    print(f"measuring {len(rows) + len(over_http)} operations, {arguments.rounds} rounds", file=sys.stderr)
+    print(
+        f"measuring {len(rows) + len(over_http) + len(issuances)} operations, {arguments.rounds} rounds",
+        file=sys.stderr,
+    )
     results = measure(rows, rounds=arguments.rounds)
     results += http_presentation.measure_http(inputs, over_http, rounds=arguments.rounds)
+    results += http_issuance.results(issuances)
     print(as_json(results) if arguments.json else as_table(results))
     return 0
 

@@ -38,6 +38,7 @@ class Sealer:
             raise ValueError(f"expected key ids of 1 to {_MAX_ID_BYTES} bytes")
         self._current = next(iter(self._keys))
         self._lookup = next(reversed(self._keys.values()))
+        self._hash_keys: dict[str, bytes] = {}  # by purpose: there are as many as places in the code
 
     @classmethod
     def from_settings(cls, settings: ServiceSettings) -> Self:
@@ -79,7 +80,10 @@ class Sealer:
         The key ring's last key is used, so that a new key put first leaves every look-up valid. Take the last one
         away only when what it hashed is expired.
         """
-        key = HKDFExpand(SHA256(), KEY_BYTES, b"byoid hash" + _place(purpose)).derive(self._lookup)
+        key = self._hash_keys.get(purpose)
+        if key is None:
+            key = HKDFExpand(SHA256(), KEY_BYTES, b"byoid hash" + _place(purpose)).derive(self._lookup)
+            self._hash_keys[purpose] = key
         return hmac.digest(key, value.encode() if isinstance(value, str) else value, "sha256")
 
 

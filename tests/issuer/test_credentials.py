@@ -220,7 +220,10 @@ async def test_metadata_come_as_json_and_signed(peer) -> None:
 
 async def test_an_identifier_with_a_path_is_served_below_it(open_issuer) -> None:
     async with open_issuer(public_url="https://issuer.test/agencies/lm") as peer:
-        for name, member in (("openid-credential-issuer", "credential_issuer"), ("oauth-authorization-server", "issuer")):
+        for name, member in (
+            ("openid-credential-issuer", "credential_issuer"),
+            ("oauth-authorization-server", "issuer"),
+        ):
             answer = await peer.http.get(f"https://issuer.test/.well-known/{name}/agencies/lm")
             assert answer.json()[member] == "https://issuer.test/agencies/lm"
         wallet = await peer.wallet_with_token()

@@ -17,7 +17,7 @@ from byoid.formats.sd_jwt_vc import parse_sd_jwt_vc
 from byoid.service.database import Database
 from issuer.attributes import SourceUnavailable
 from issuer.keys import Signers
-from issuer.status_lists import choose_list
+from issuer.status_lists import open_lists
 from issuer.store import Store
 from issuer.tables import IssuerTable
 
@@ -148,7 +148,7 @@ def places(answer: httpx2.Response) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_death_at_any_await_of_the_credential_endpoint(anywhere, after) -> None:
     peer = anywhere
-    await choose_list(peer.issuer, count=1)
+    await open_lists(peer.issuer, count=1)
     wallet = await peer.wallet_with_token()
     delivered: list[tuple[str, int]] = []
     at, whole, signed = 0, peer.issuer, 0
@@ -271,9 +271,7 @@ async def test_a_source_that_does_not_answer(open_issuer, hangs) -> None:
 async def test_a_full_disk(peer, statement, monkeypatch) -> None:
     wallet = await peer.wallet_with_token()
     table = statement.rpartition(" ")[2]
-    trigger = (
-        f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
-    )
+    trigger = f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
     path = peer.issuer.settings.database_url.removeprefix("sqlite:///")
     with sqlite3.connect(path) as other:
         other.execute(trigger)

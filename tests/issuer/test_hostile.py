@@ -1,4 +1,4 @@
-"""A dishonest wallet: each case breaks one rule of an otherwise honest one. The error is exact, and nothing is issued."""
+"""A dishonest wallet: each case breaks one rule of an honest one. The error is exact, and nothing is issued."""
 
 import json
 from base64 import b64encode
@@ -10,7 +10,6 @@ import pytest
 from byoid.encoding import b64u_encode, json_dumps
 from byoid.keys import PrivateKey
 from issuer.attributes import NotReady
-from tests.peers.dishonest_wallet.wallet import PRE_AUTHORIZED
 
 pytestmark = pytest.mark.hostile
 
@@ -73,7 +72,7 @@ def text(value: str) -> Any:
 
 def tampered(jwt: Any) -> None:
     signed = jwt.signed()
-    head, body, signature = signed.split(".")
+    head, _, signature = signed.split(".")
     claims = {**jwt.claims, "iat": jwt.claims["iat"] - 1}
     jwt.text = f"{head}.{b64u_encode(json_dumps(claims))}.{signature}"
 
