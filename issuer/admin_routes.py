@@ -155,7 +155,7 @@ async def person_changed(
     return messages.Changed(changed=await updates.take_change(agency, message.person, actor=caller.actor))
 
 
-@admin_router.get("/letters", response_class=HTMLResponse)
+@admin_router.get("/letters", response_class=Response, responses={200: {"content": {"text/html": {}}}})
 async def letters(agency: AgencyContext, caller: Operates) -> HTMLResponse:
     """Return the letters that wait, as one HTML document to print; their ids are those of its articles."""
     html = agency.post.letters(await delivery.waiting_letters(agency))
