@@ -1,0 +1,212 @@
+"""The application as a whole, in this process: policies of its pages, refusals, description, commands, migrations."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from byoid.encoding import b64u_encode
+from byoid.service.migrations import Migrations
+from demo.pki import make_pki
+from wallet.__main__ import examine_storage
+from wallet.app import create_app
+from wallet.authenticator import SoftwareAuthenticator
+from wallet.background import MIGRATIONS, VAULT_MIGRATIONS
+from wallet.keks import open_kek
+from wallet.settings import WalletSettings
+from wallet.vault.kek import FileKek
+
+URL = "https://wallet.test"
+PUBLIC = ("/welcome", "/start", "/recover", "/goodbye", "/offline")
+PRIVATE = ("/", "/add", "/scan", "/history", "/settings", "/settings/passkeys", "/settings/journal", "/recovery-code",
+           "/settings/privacy", "/settings/device", "/settings/move", "/settings/deletion")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "pki"
+    make_pki(folder, host="wallet.test", now=datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture
+def settings(pki: Path, tmp_path: Path) -> WalletSettings:
+    return WalletSettings.load(
+        profile="demo", public_url=URL, database_url=f"sqlite:///{tmp_path}/wallet.db", keys=pki,
+        sealing_keys=f"demo:{b64u_encode(b'w' * 32)}", trust=pki / "trust.toml", kek=f"file:{tmp_path}/kek",
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def app(settings: WalletSettings) -> AsyncIterator[FastAPI]:
+    found = create_app(settings)
+    async with found.router.lifespan_context(found):
+        yield found
+
+
+@pytest.fixture
+async def browser(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url=URL, headers={"Accept": "text/html"}) as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(browser: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """A browser whose citizen is signed in."""
+    authenticator = SoftwareAuthenticator(URL)
+    ceremony = (await browser.post("/passkeys/register/options", json={"account_name": "Ada Lovelace"})).json()
+    answer = await browser.post("/passkeys/register", json={**authenticator.create(ceremony), "name": "Ada's phone"})
+    assert answer.status_code == 200
+    return browser
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+async def test_public_pages_forbid_inline_scripts_and_frames(browser: httpx2.AsyncClient, path: str) -> None:
+    page = await browser.get(path)
+
+    assert page.status_code == 200
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+async def test_private_pages_are_for_who_is_signed_in(
+    browser: httpx2.AsyncClient, ada: httpx2.AsyncClient, path: str
+) -> None:
+    assert (await ada.get(path)).status_code == 200
+    ada.cookies.clear()
+
+    sent_away = await browser.get(path)
+
+    assert sent_away.status_code == 303
+    assert sent_away.headers["location"].startswith("/welcome")
+
+
+async def test_after_the_welcome_page_a_visitor_goes_on_to_what_they_wanted(browser: httpx2.AsyncClient) -> None:
+    wanted = "/credential-offer?credential_offer_uri=https%3A%2F%2Fissuer.test%2Foffers%2F1"
+
+    welcome = await browser.get((await browser.get(wanted)).headers["location"])
+
+    assert f'data-next="{wanted}"' in welcome.text
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("path", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"])
+async def test_nobody_is_sent_to_another_site(browser: httpx2.AsyncClient, path: str) -> None:
+    page = await browser.get("/welcome", params={"next": path})
+
+    assert 'data-next="/"' in page.text
+    assert (await browser.get("/language/de", params={"back": path})).headers["location"] == "/"
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "headers, csrf",
+    [
+        ({}, "forged"),
+        ({}, ""),
+        ({"Origin": "https://evil.example"}, "right"),
+        ({"Sec-Fetch-Site": "cross-site"}, "right"),
+    ],
+    ids=["forged-token", "no-token", "another-origin", "another-site"],
+)
+async def test_a_form_of_another_site_does_nothing(ada: httpx2.AsyncClient, headers: dict[str, str], csrf: str) -> None:
+    right = re.search(r'name="csrf" value="(\w+)"', (await ada.get("/settings")).text)
+    assert right
+    token = right[1] if csrf == "right" else csrf
+
+    refused = await ada.post("/settings/lock", data={"csrf": token}, headers=headers)
+
+    assert refused.status_code == 400
+    assert 'id="wallet-error"' in refused.text
+    assert (await ada.get("/settings")).status_code == 200  # a locked wallet would have ended the session
+
+
+async def test_a_form_of_ours_locks_the_wallet(ada: httpx2.AsyncClient) -> None:
+    token = re.search(r'name="csrf" value="(\w+)"', (await ada.get("/settings")).text)
+    assert token
+
+    locked = await ada.post("/settings/lock", data={"csrf": token[1]}, headers={"Origin": URL})
+
+    assert locked.headers["location"] == "/welcome"
+    assert (await ada.get("/settings")).headers["location"].startswith("/welcome")
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "link",
+    ["hello", "https://shop.example/", "openid4vp://?request_uri=x", "javascript:alert(1)?client_id", ""],
+    ids=["no-link", "no-parameters", "no-client", "script", "empty"],
+)
+async def test_a_strange_link_ends_at_a_calm_page(ada: httpx2.AsyncClient, link: str) -> None:
+    token = re.search(r'name="csrf" value="(\w+)"', (await ada.get("/add")).text)
+    assert token
+
+    page = await ada.post("/open", data={"csrf": token[1], "link": link})
+
+    assert page.status_code == 400
+    assert 'data-code="error-malformed"' in page.text
+
+
+async def test_errors_of_the_api_name_the_text_for_the_citizen(ada: httpx2.AsyncClient) -> None:
+    answer = await ada.get("/api/offers/nothing", headers={"Accept": "application/json"})
+
+    assert answer.status_code == 404
+    assert answer.json()["message"] == "error-not-found"
+
+
+async def test_what_pages_do_is_described_as_an_api(app: FastAPI) -> None:
+    paths = set(app.openapi()["paths"])
+
+    assert paths >= {
+        "/passkeys/register", "/account", "/api/offers", "/api/offers/{receipt_id}/approve", "/api/requests",
+        "/api/requests/{consent_id}/approve", "/api/history", "/api/cards/{card_id}", "/api/export", "/api/import",
+        "/api/account/deletion",
+    }  # fmt: skip
+    assert not paths & {"/", "/welcome", "/settings"}
+
+
+async def test_the_wallet_can_be_installed(browser: httpx2.AsyncClient) -> None:
+    manifest = (await browser.get("/manifest.webmanifest")).json()
+
+    assert manifest["display"] == "standalone"
+    for icon in manifest["icons"]:
+        assert (await browser.get(icon["src"])).headers["content-type"] == "image/png"
+    worker = await browser.get("/sw.js")
+    assert worker.headers["content-type"].startswith("text/javascript")
+
+
+async def test_the_doctor_finds_nothing_personal(ada: httpx2.AsyncClient, settings: WalletSettings) -> None:
+    found = await examine_storage(settings, canaries=["Ada Lovelace", "Ada's phone"])
+
+    assert found == []
+
+
+@pytest.mark.parametrize("migrations", [MIGRATIONS, VAULT_MIGRATIONS], ids=["wallet", "vault"])
+def test_migrations_make_what_the_code_has(migrations: Migrations, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/migrated.db"
+
+    migrations.upgrade(url)
+
+    assert migrations.drift(url) == []
+    migrations.downgrade(url, "base")
+
+
+def test_both_sets_of_migrations_fit_into_one_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/both.db"
+    MIGRATIONS.upgrade(url)
+    VAULT_MIGRATIONS.upgrade(url)
+
+    VAULT_MIGRATIONS.upgrade(url)
+
+
+def test_a_key_file_is_opened_by_its_setting(tmp_path: Path) -> None:
+    assert isinstance(open_kek(f"file:{tmp_path}/kek"), FileKek)
