@@ -5,6 +5,7 @@ unlock everything that is due is asked for. A promise ends when the issuer deliv
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from byoid.errors import ByoidError, PeerError
@@ -12,7 +13,7 @@ from byoid.issuance.credential import CredentialResponse
 from byoid.issuance.deferred import DeferredCredentialRequest
 from byoid.oauth.token import RefreshTokenRequest, TokenResponse
 from wallet.content_tables import Kind
-from wallet.contents import Kept
+from wallet.contents import ItemChanged, Kept
 from wallet.context import Visit, Wallet
 from wallet.credential_requests import prepare_encryption
 from wallet.history import Entry, Reason, Result, Transaction, record
@@ -25,6 +26,7 @@ from wallet.refresh_tokens import replace_refresh_token
 # The issuer will never deliver (9.3, 8.3.1.2); everything else may be better another time.
 _OVER: Final = frozenset({"invalid_transaction_id", "credential_request_denied", "invalid_grant"})
 _UNAUTHORIZED: Final = 401
+_CLAIMED: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,15 @@ class Promise:
 
 @dataclass(frozen=True)
 class Collected:
-    """What became of one promise: cards, or the error; neither means: still to wait."""
+    """What became of one promise: cards, or the error; neither means: still to wait.
+
+    `over`: after this error nothing will come any more; else it will be asked again.
+    """
 
     promise: Promise
     received: Received | None = None
     error: ByoidError | None = None
+    over: bool = False
 
 
 async def load_promises(visit: Visit) -> list[Promise]:
@@ -68,8 +74,11 @@ async def collect(wallet: Wallet, visit: Visit, promise: Promise) -> Received | 
 
     Raises:
         PeerError: no answer, which changes nothing; or the issuer will not deliver, which ends the promise.
-        VerificationError, MalformedInput: what came is not as it must be; it ends the promise.
+        VerificationError, MalformedInput: what came is not as it must be; a bad credential ends the promise.
+        ItemChanged: another browser is asking.
     """
+    # Claimed first: of two browsers that ask at once, the issuer would tell the second that there is no such promise.
+    promise = await _change(visit, promise, next_at=wallet.clock() + _CLAIMED)
     content = promise.content
     issuance = resume(wallet, visit, content.issuer, content.conversation)
     try:
@@ -95,8 +104,11 @@ async def collect(wallet: Wallet, visit: Visit, promise: Promise) -> Received | 
 async def _try(wallet: Wallet, visit: Visit, promise: Promise) -> Collected:
     try:
         return Collected(promise, received=await collect(wallet, visit, promise))
+    except ItemChanged:
+        return Collected(promise)
     except ByoidError as error:
-        return Collected(promise, error=error)
+        over = promise.id not in {each.id for each in await load_promises(visit)}
+        return Collected(promise, error=error, over=over)
 
 
 async def _fetch(

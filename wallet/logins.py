@@ -19,6 +19,7 @@ from wallet.contents import ItemNotFound
 from wallet.context import Visit, Wallet
 from wallet.history import Reason
 from wallet.keeping import Received
+from wallet.messages import message_id
 from wallet.receipts import Receipt, Stage, change_receipt, load_receipt, resume, start_conversation
 
 CALLBACK_PATH: Final = "/callback"
@@ -84,7 +85,7 @@ async def complete_authorization(wallet: Wallet, visit: Visit, parameters: Mappi
             iss_supported=server.authorization_response_iss_parameter_supported,
         )
     except PeerError as error:
-        await abandon(wallet, visit, receipt, reason=Reason.FAILED, error=error.code)
+        await abandon(wallet, visit, receipt, reason=Reason.FAILED, error=message_id(error))
         raise
     receipt = await change_receipt(visit, receipt, stage=Stage.REDEEMING)  # whoever comes second is refused
     request = AuthorizationCodeTokenRequest(

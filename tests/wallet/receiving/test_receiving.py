@@ -1,5 +1,6 @@
 """Receiving from an honest issuer: every flow, batches, encryption, attestations, promises, renewal, declining."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -315,10 +316,26 @@ async def test_a_promise_survives_an_issuer_that_is_down(
     await citizen.sign_in()
     (waiting,) = await collect_due(wallet, await citizen.visit())
     assert waiting.error is not None
+    assert not waiting.over
 
     del issuer.tamper["deferred"]
+    clock.advance(minutes=1)
     (collected,) = await collect_due(wallet, await citizen.visit())
     assert collected.received is not None
+
+
+async def test_two_browsers_that_collect_at_once_ask_once(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any
+) -> None:
+    issuer.defer = 1
+    await citizen.receive()
+    clock.advance(seconds=6)
+    visit = await citizen.visit()
+    results = await asyncio.gather(collect_due(wallet, visit), collect_due(wallet, visit))
+
+    assert issuer.paths().count("deferred") == 1
+    assert [each.error for result in results for each in result] == [None] * sum(map(len, results))
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
 
 
 async def test_a_promise_that_the_issuer_withdraws_ends_with_its_keys(
