@@ -156,7 +156,7 @@ def dashboard_notices(
     """Return what needs the citizen's attention: cards that came or failed, are awaited, or should be renewed."""
     say, names = catalogue.gettext, {face.id: face.name for face in faces}
     found = [Notice("good", say(NOTICES["came"])) for each in collected if each.received]
-    found += [Notice("warn", say(NOTICES["failed"])) for each in collected if each.error and not each.received]
+    found += [Notice("warn", say(NOTICES["failed"])) for each in collected if each.over]
     if promises:
         found.append(Notice("", say(NOTICES["awaited"])))
     for each in due:
