@@ -80,9 +80,8 @@ class ClaimLines:
         return known or self._catalogue.gettext(readable(names[-1] if names else ""))
 
     def _group(self, claims: Mapping[str, Any], path: ClaimPath, depth: int = 0) -> tuple[Line, ...]:
-        paths = [(*path, name) for name in claims]
-        paths.sort(key=self._place)
-        return tuple(self._line(each, claims[each[-1]], depth=depth + 1) for each in paths)
+        names = sorted(claims, key=lambda name: self._place((*path, name)))
+        return tuple(self._line((*path, name), claims[name], depth=depth + 1) for name in names)
 
     def _place(self, path: ClaimPath) -> int:
         last = len(self._order)

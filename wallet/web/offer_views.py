@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from byoid.service.i18n import Catalogue
+from wallet.card_status import CardState
 from wallet.offers import OfferedCard, preview
 from wallet.receipts import Receipt, Stage
 from wallet.web import views
@@ -74,7 +75,7 @@ def _face(card: OfferedCard, issuer: str, catalogue: Catalogue) -> OfferedFace:
         name=views.card_name(card, catalogue),
         issuer=issuer,
         look=views.look(display, seed=card.type),
-        state=views.state_view(views.CardState.VALID, catalogue),
+        state=views.state_view(CardState.VALID, catalogue),
         claims=tuple(dict.fromkeys(writer.label(path) for path in leaves)),
         description=(display.description or "") if display else "",
     )

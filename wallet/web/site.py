@@ -109,7 +109,7 @@ class Site:
             InvalidRequest: another site sent it, or it is too old.
             MalformedInput: it is not a form.
         """
-        fields = dict(parse_form(await request.body()))
+        fields = {name: str(value) for name, value in parse_form(await request.body(), repeatable=()).items()}
         self.pages.require_own_form(request, fields.pop("csrf", None), origin=self.origin)
         return fields
 
