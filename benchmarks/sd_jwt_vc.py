@@ -69,7 +69,12 @@ def rows(inputs: Inputs) -> list[Row]:
 def present(inputs: Inputs, held: HeldSdJwtVc, *, nonce: str = NONCE) -> str:
     """Present five claims, as a wallet does that has read its credential before."""
     unsigned = prepare_key_binding(
-        held.present(SHOWN), audience=CLIENT_ID, nonce=nonce, issued_at=NOW, algorithm="ES256"
+        held.present(SHOWN),
+        audience=CLIENT_ID,
+        nonce=nonce,
+        issued_at=NOW,
+        algorithm="ES256",
+        hash_name=held.hash_name,
     )
     return sign_now(unsigned, inputs.holder)
 

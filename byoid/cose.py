@@ -28,6 +28,7 @@ _NAME_OF: Final = {
     -7: "ES256", -9: "ES256", -35: "ES384", -51: "ES384", -36: "ES512", -52: "ES512",
     -8: "Ed25519", -19: "Ed25519", -37: "PS256",
 }  # fmt: skip
+_ALGORITHMS: Final = frozenset(_NUMBER_OF)
 _HMAC_256: Final = 5
 _ES256_HEADER: Final = b"\xa1\x01\x26"
 _COSE_CURVES: Final = {1: "P-256", 2: "P-384", 3: "P-521"}
@@ -167,13 +168,14 @@ def verify_sign1(
         BadSignature: the signature does not verify.
     """
     parsed = sign1 if isinstance(sign1, Sign1) else parse_sign1(sign1)
-    if not _NUMBER_OF.keys() >= set(algorithms):
+    if not _ALGORITHMS.issuperset(algorithms):
         raise ValueError(f"algorithms can be {', '.join(_NUMBER_OF)}, and nothing else")
-    if parsed.algorithm not in algorithms:
-        raise WrongType(f"expected a signature with {' or '.join(sorted(algorithms))}, got {parsed.algorithm}")
+    algorithm = parsed.algorithm
+    if algorithm not in algorithms:
+        raise WrongType(f"expected a signature with {' or '.join(sorted(algorithms))}, got {algorithm}")
     content = _content(parsed, payload)
     signing_input = _to_be_signed(b"Signature1", parsed.protected_bytes, external_aad, content)
-    key.verify(parsed.algorithm, signing_input, parsed.signature)
+    key.verify(algorithm, signing_input, parsed.signature)
     return VerifiedSign1(parsed.protected, parsed.unprotected, content)
 
 

@@ -45,6 +45,7 @@ def prepare_key_binding(
     nonce: str,
     issued_at: datetime,
     algorithm: str,
+    hash_name: str | None = None,
     transaction_data: Sequence[str] = (),
     transaction_data_hashes_alg: str | None = None,
 ) -> UnsignedPresentation:
@@ -56,6 +57,7 @@ def prepare_key_binding(
         nonce: the verifier's.
         issued_at: now.
         algorithm: of the holder's key.
+        hash_name: the SD-JWT's `_sd_alg`, of whoever has read it before (`HeldSdJwtVc.hash_name`); else it is read.
         transaction_data: strings of the request that this presentation authorises, as received.
         transaction_data_hashes_alg: one of those that the request names; None where it names none.
 
@@ -65,12 +67,13 @@ def prepare_key_binding(
     parts = sd_jwt.partition("~")[0].split(".")
     if not sd_jwt.endswith("~") or len(parts) != 3:  # noqa: PLR2004
         raise MalformedInput("expected an SD-JWT without key binding, which ends with a tilde")
-    payload = json_object(b64u_decode(parts[1]))
+    if hash_name is None:
+        hash_name = hash_name_of(json_object(b64u_decode(parts[1])))
     claims: dict[str, Any] = {
         "iat": int(issued_at.timestamp()),
         "aud": audience,
         "nonce": nonce,
-        "sd_hash": digest(sd_jwt, hash_name_of(payload)),
+        "sd_hash": digest(sd_jwt, hash_name),
     }
     if transaction_data:
         name = transaction_data_hashes_alg or DEFAULT_HASH

@@ -296,6 +296,11 @@ class HeldSdJwtVc:
         return (self.vct, *_aka_vcts(self.claims))
 
     @property
+    def hash_name(self) -> str:
+        """The hash algorithm of its digests, which a key binding JWT uses too."""
+        return self.processed.hash_name
+
+    @property
     def x5c(self) -> tuple[bytes, ...]:
         """The issuer's certificate chain, DER, leaf first; empty if the credential has none."""
         return self.sd_jwt.x5c

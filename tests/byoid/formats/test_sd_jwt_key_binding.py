@@ -11,6 +11,7 @@ from byoid.errors import BadSignature, HolderBindingError, MalformedInput, Wrong
 from byoid.formats.holder_binding import HolderBinding
 from byoid.formats.sd_jwt import parse_sd_jwt
 from byoid.formats.sd_jwt_key_binding import prepare_key_binding, verify_key_binding
+from byoid.formats.sd_jwt_vc import HeldSdJwtVc
 from byoid.jose import parse_jws
 from byoid.keys import PrivateKey, PublicKey
 
@@ -79,6 +80,15 @@ def test_sd_hash_uses_the_hash_algorithm_of_the_sd_jwt(name, forge):
     verify(forge, presentation, hash_name=name)
     with pytest.raises(HolderBindingError):
         verify(forge, presentation, hash_name="sha-256")
+
+
+def test_a_holder_who_knows_the_hash_algorithm_need_not_read_it_again(forge):
+    sd_jwt = forge.sign(forge.payload(_sd_alg="sha-512"))
+    common = {"audience": forge.audience, "nonce": forge.nonce, "issued_at": forge.now, "algorithm": "ES256"}
+
+    assert HeldSdJwtVc.from_text(sd_jwt).hash_name == "sha-512"
+    known = prepare_key_binding(sd_jwt, hash_name="sha-512", **common)
+    assert known.signing_input == prepare_key_binding(sd_jwt, **common).signing_input
 
 
 def test_time_may_differ_by_the_leeway_and_age_by_the_binding(forge, sd_jwt):
