@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import Index, LargeBinary
 from sqlmodel import Field
 
 from byoid.relying_party.sql import transactions_table
@@ -121,8 +121,9 @@ class BulkRow(IssuerTable, table=True):
     """One person of a bulk job: sealed what came in, then sealed what came out."""
 
     __tablename__ = "bulk_row"
+    __table_args__ = (Index("ix_bulk_row_waiting", "job_id", "state", "number"),)
     id: str = Field(primary_key=True)  # the job's, and the number in its file
-    job_id: str = Field(index=True)
+    job_id: str
     number: int
     state: str
     person: bytes = _bytes()  # sealed

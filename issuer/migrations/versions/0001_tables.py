@@ -153,7 +153,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("bulk_row", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_bulk_row_expires_at"), ["expires_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_bulk_row_job_id"), ["job_id"], unique=False)
+        batch_op.create_index("ix_bulk_row_waiting", ["job_id", "state", "number"], unique=False)
 
     op.create_table(
         "deferred",
@@ -420,7 +420,7 @@ def downgrade() -> None:
 
     op.drop_table("deferred")
     with op.batch_alter_table("bulk_row", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_bulk_row_job_id"))
+        batch_op.drop_index("ix_bulk_row_waiting")
         batch_op.drop_index(batch_op.f("ix_bulk_row_expires_at"))
 
     op.drop_table("bulk_row")
