@@ -80,7 +80,7 @@ def test_every_endpoint_answers_as_documented(document: Any) -> None:
 def _try(operation: Any) -> None:
     for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
 
-        @settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=HEALTH)
+        @settings(max_examples=5, deadline=None, database=None, derandomize=True, suppress_health_check=HEALTH)
         @given(case=operation.as_strategy(generation_mode=mode))
         def run(case: Any) -> None:
             case.call_and_validate(checks=CHECKS, allow_redirects=False)
