@@ -26,6 +26,7 @@ from verifier.errors import NotFound
 from verifier.store import NEVER, Store
 
 OTHERS: Final = "*"
+_PID_TYPES: Final = ("urn:eudi:pid:", "eu.europa.ec.eudi.pid.")
 Infos: TypeAlias = Callable[[str], Awaitable[Sequence[VerifierInfo]]]  # what a service tells wallets about itself
 _ID_BYTES: Final = 12
 
@@ -94,31 +95,36 @@ def _trust(definition: QueryDefinition, credential: CredentialQuery, anchors: Tr
     rule = definition.trust.get(credential.id) or definition.trust.get(OTHERS)
     if rule is None:
         raise MalformedInput(f"trust does not say whose signature counts for {credential.id}")
-    purposes = frozenset(map(Purpose, rule.purposes)) or _purposes(credential)
-    chosen = TrustAnchors(each for each in anchors.anchors if each.source in rule.lists)
+    purposes = frozenset(map(Purpose, rule.purposes)) or frozenset({_purpose(credential)})
+    needed = frozenset() if rule.purposes else purposes | _pid_purpose(credential)
+    listed = TrustAnchors(each for each in anchors.anchors if each.source in rule.lists)
+    _require_lists(rule, listed)
+    chosen = TrustAnchors(each for each in listed.anchors if needed <= each.purposes)
     trusted = chosen.union(
         *(TrustAnchors.from_pem(pem.encode(), purposes, "pinned", pinned=True) for pem in rule.pinned)
     )
-    _require_someone(rule, trusted, purposes, credential)
+    if not any(trusted.for_purpose(purpose) for purpose in purposes):
+        raise MalformedInput(f"nobody is trusted to sign {credential.id}")
     return X509Trust(trusted, tuple(sorted(purposes)))
 
 
-def _purposes(credential: CredentialQuery) -> frozenset[Purpose]:
+def _purpose(credential: CredentialQuery) -> Purpose:
     """Choose the kind of signer by the kind of credential: not every signer of attestations may sign a PID."""
     if credential.format == MSO_MDOC:
-        return frozenset({Purpose.MDOC})
-    is_pid = credential.types is not None and all(each.startswith("urn:eudi:pid:") for each in credential.types)
-    return frozenset({Purpose.PID if is_pid else Purpose.ATTESTATION})
+        return Purpose.MDOC
+    is_pid = credential.types is not None and all(each.startswith(_PID_TYPES) for each in credential.types)
+    return Purpose.PID if is_pid else Purpose.ATTESTATION
 
 
-def _require_someone(
-    rule: TrustRule, trusted: TrustAnchors, purposes: frozenset[Purpose], credential: CredentialQuery
-) -> None:
-    known = {each.source for each in trusted.anchors}
-    if unknown := set(rule.lists) - known:
+def _pid_purpose(credential: CredentialQuery) -> frozenset[Purpose]:
+    """Where what is asked for could be a PID, demand anchors that are trusted for PIDs too: no other IACA may sign."""
+    could_be_pid = credential.types is None or any(each.startswith(_PID_TYPES) for each in credential.types)
+    return frozenset({Purpose.PID} if could_be_pid else ())
+
+
+def _require_lists(rule: TrustRule, listed: TrustAnchors) -> None:
+    if unknown := set(rule.lists) - {each.source for each in listed.anchors}:
         raise MalformedInput(f"no list of trust anchors is called {', '.join(sorted(unknown))}")
-    if not any(trusted.for_purpose(purpose) for purpose in purposes):
-        raise MalformedInput(f"nobody is trusted to sign {credential.id}")
 
 
 def _same_person(rule: SamePersonRule) -> SamePerson:

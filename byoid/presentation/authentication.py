@@ -109,6 +109,7 @@ class AuthenticPresentation:
     issuer: TrustedIssuer
     status: StatusReference | None
     transactions: tuple[str, ...] = ()
+    other_status: bool = False  # the issuer states one, by a mechanism that is not looked up here
 
     @property
     def key_identifiers(self) -> frozenset[bytes]:
@@ -237,6 +238,7 @@ def _authentic_sd_jwt_vc(
         issuer=issuer,
         status=verified.status,
         transactions=transactions,
+        other_status=verified.status is None and verified.claims.get("status") is not None,
     )
 
 
@@ -284,6 +286,7 @@ def _authentic_mdoc(
         holder_key=verified.device_key,
         issuer=issuer,
         status=verified.status,
+        other_status=verified.status is None and verified.identifier is not None,
     )
 
 

@@ -79,18 +79,21 @@ def judge_status(
         Revoked, Suspended: the issuer says so.
         StatusUnavailable: nobody can tell, and policy does not accept that.
     """
-    if presentation.status is None:
+    reference = presentation.status
+    if reference is None and not presentation.other_status:
         if presentation.query_id in policy.require_status:
             raise StatusUnavailable("expected a credential with a status")
         return StatusVerdict.NONE
     try:
-        status_list = _current(statuses.get(presentation.status.uri), now)
+        if reference is None:
+            raise StatusUnavailable("the credential's status is of a kind that is not looked up")
+        status_list = _current(statuses.get(reference.uri), now)
     except StatusUnavailable:
         if presentation.query_id not in policy.accept_unavailable:
             raise
         return StatusVerdict.UNAVAILABLE
     # A place outside the list, or a value without a meaning, is an answer of the issuer's: never tolerated.
-    require_valid(status_list.status_at(presentation.status.index))
+    require_valid(status_list.status_at(reference.index))
     return StatusVerdict.VALID
 
 
