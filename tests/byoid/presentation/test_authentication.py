@@ -26,9 +26,7 @@ from byoid.errors import (
 from byoid.formats.mdoc.present import HeldMdoc, encode_device_response
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc
 from byoid.keys import PrivateKey
-from byoid.presentation.verify import (
-    PresentationRequest,
-)
+from byoid.presentation.authentication import PresentationRequest, authenticate
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
 from tests.byoid.presentation.world import (
@@ -38,6 +36,7 @@ from tests.byoid.presentation.world import (
     PID_QUERY,
     Asking,
     World,
+    authorization_request,
     foreign_chain,
     verify,
 )
@@ -256,3 +255,48 @@ def test_the_transcripts_of_the_spec(asking: Asking) -> None:
 
     assert by_redirect.session_transcript.hex() == redirect["session_transcript_hex"]
     assert by_dc_api.session_transcript.hex() == dc_api["session_transcript_hex"]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("counts", "multiple"),
+    [
+        pytest.param({}, False, id="no query answered"),
+        pytest.param({"pid": 0}, False, id="a query answered with nothing"),
+        pytest.param({"pid": 2}, False, id="two where one was asked for"),
+        pytest.param({"pid": 65}, True, id="more than anybody presents"),
+        pytest.param({"pid": 1, "other": 1}, False, id="a query that was not asked"),
+    ],
+)
+def test_a_response_of_another_shape_is_refused_as_a_whole(
+    world: World, asking: Asking, counts: dict[str, int], multiple: bool
+) -> None:
+    shown = world.show(world.sd_jwt_vc())
+    token = {query_id: (shown,) * count for query_id, count in counts.items()}
+
+    with pytest.raises(ResponseRejected):
+        authenticate(token, request=asking({**PID_QUERY, "multiple": multiple}), trust=world.trust, now=NOW)
+
+
+def test_as_many_presentations_as_the_limit_are_judged_one_by_one(world: World, asking: Asking) -> None:
+    token = {"pid": (world.show(world.sd_jwt_vc()), "broken") * 32}
+
+    found = authenticate(token, request=asking({**PID_QUERY, "multiple": True}), trust=world.trust, now=NOW)
+
+    assert [each.index for each in found.presentations] == list(range(0, 64, 2))
+    assert [each.index for each in found.discarded] == list(range(1, 64, 2))
+
+
+def test_a_request_is_taken_over_as_it_was_sent() -> None:
+    data = (b64u_encode(b'{"type":"t","credential_ids":["pid"]}'),)
+    sent = authorization_request(transaction_data=data)
+    jwk = PrivateKey.generate().public.jwk
+    expected = PresentationRequest(
+        client_id=sent.client_id or "", nonce=sent.nonce, dcql_query=sent.query, response_uri=sent.response_uri,
+        encryption_key=jwk, transaction_data=data,
+    )  # fmt: skip
+
+    assert PresentationRequest.of(sent, encryption_key=jwk) == expected
+    assert PresentationRequest.from_json(json_dumps(sent.to_wire()), encryption_key=jwk) == expected
+    assert PresentationRequest.of(sent, origin="https://a.example").origin == "https://a.example"
+    assert PresentationRequest.of(authorization_request()).transaction_data == ()

@@ -14,6 +14,7 @@ from byoid.presentation.verify import (
     X509Trust,
 )
 from byoid.trust.anchors import Purpose
+from byoid.trust.crl import Crls
 from tests.byoid.presentation.world import (
     Asking,
     World,
@@ -31,6 +32,27 @@ def test_issuer_metadata_count_only_for_the_issuers_that_policy_names(world: Wor
     assert verify(world, token, asking(), trust={"pid": named}).credentials["pid"][0].issuer == "https://issuer.example"
     with pytest.raises(ResponseRejected) as rejected:
         verify(world, token, asking(), trust={"pid": MetadataTrust({"https://other.example": keys})})
+    assert isinstance(rejected.value.discarded[0].error, UntrustedIssuer)
+
+
+def test_the_key_id_chooses_among_an_issuers_keys(world: World, asking: Asking) -> None:
+    keys = JwkSet(keys=({**world.holder.public.jwk, "kid": "1"}, {**world.issuer.public.jwk, "kid": "2"}))
+    trust = {"pid": MetadataTrust({"https://issuer.example": keys})}
+
+    def answer(kid: str) -> dict[str, list[str]]:
+        return {"pid": [world.show(world.sd_jwt_vc(x5c=(), issuer="https://issuer.example", kid=kid))]}
+
+    assert verify(world, answer("2"), asking(), trust=trust).credentials
+    with pytest.raises(ResponseRejected):
+        verify(world, answer("1"), asking(), trust=trust)
+
+
+@pytest.mark.hostile
+def test_an_issuer_whose_revocation_nobody_can_rule_out_is_refused(world: World, asking: Asking) -> None:
+    trust = {"pid": X509Trust(world.anchors, Purpose.PID, crls=Crls())}
+
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(world, {"pid": [world.show(world.sd_jwt_vc())]}, asking(), trust=trust)
     assert isinstance(rejected.value.discarded[0].error, UntrustedIssuer)
 
 

@@ -81,7 +81,11 @@ ATTESTATIONS: list[tuple[str, Callable[[World], str | None], type[ByoidError]]] 
         lambda w: sign_now(prepare_jws({"iss": "https://attester.example"}, algorithm="ES256", typ="JWT"), ATTESTER),
         WrongType,
     ),
-    ("without exp", lambda w: raw_attestation({"sub": "verifier.example"}), MalformedInput),
+    (
+        "without exp",
+        lambda w: raw_attestation({"sub": "verifier.example", "cnf": {"jwk": w.verifier.public.jwk}}),
+        MalformedInput,
+    ),
     ("without cnf", lambda w: raw_attestation({"sub": "verifier.example", "exp": 9e9}), MalformedInput),
     (
         "private key in cnf",
