@@ -33,7 +33,9 @@ async def manifest(site: SiteContext) -> Response:
 @router.get("/sw.js")
 async def service_worker() -> Response:
     """Give out the service worker, from the root so that it serves every page."""
-    return FileResponse(_STATIC / "sw.js", media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+    # The worker lives under the policy of its own script, and it must fetch.
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'self'"}
+    return FileResponse(_STATIC / "sw.js", media_type="text/javascript", headers=headers)
 
 
 @router.get("/offline")

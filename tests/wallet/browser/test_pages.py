@@ -186,3 +186,23 @@ async def test_another_site_cannot_post_forms(phone: Phone) -> None:
     assert re.search("wallet-error", await answer.text())
     await phone.go("/settings")
     assert await phone.page.query_selector("#lock")
+
+
+async def test_cards_are_kept_on_the_device_only_if_that_was_turned_on(phone: Phone) -> None:
+    """What the service worker answers with, where there is no connection, is what is in its cache."""
+    paths = "caches.open('cards').then(cache => cache.keys()).then(all => all.map(one => new URL(one.url).pathname))"
+    kept = f"caches.has('cards').then(has => has ? {paths} : [])"
+    await phone.create_wallet()
+    await phone.take("pid_sd_jwt")
+    await phone.go("/")
+    card = await phone.page.get_attribute("#cards .card", "href")
+    await phone.go("/settings/device")
+    assert await phone.page.evaluate(kept) == []
+
+    await phone.page.click("#offline-on")
+    await phone.page.wait_for_selector("#offline-off:not([hidden])")
+    assert sorted(await phone.page.evaluate(kept)) == ["/", card]
+
+    await phone.page.click("#offline-off")
+    await phone.page.wait_for_selector("#offline-on:not([hidden])")
+    assert await phone.page.evaluate(kept) == []
