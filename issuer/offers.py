@@ -162,7 +162,7 @@ async def offer_message(issuer: Issuer, offer_id: str) -> CredentialOffer:
 async def offer_for_code(issuer: Issuer, code: str) -> Any | None:
     """Return the row of the offer that a pre-authorized code belongs to, if it is still there, whatever its state."""
     offer_id, _, _ = code.partition(".")
-    if not compare_digest(pre_authorized_code(issuer, offer_id), code):
+    if not compare_digest(pre_authorized_code(issuer, offer_id).encode(), code.encode()):
         return None
     return await issuer.store.offer(_id_hash(issuer, offer_id), now=issuer.clock())
 

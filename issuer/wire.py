@@ -105,9 +105,12 @@ def _decrypted(issuer: Issuer, body: bytes) -> bytes:
 def _certificate(issuer: Issuer, request: Request) -> x509.Certificate | None:
     """Return the client's certificate as a trusted proxy says it: RFC 9440, or nginx's escaped PEM."""
     settings = issuer.settings
-    value = request.headers.get(settings.client_certificate_header) if settings.trusted_proxies else None
-    if not value or not settings.is_proxy(request.client.host if request.client else ""):
+    values = request.headers.getlist(settings.client_certificate_header) if settings.trusted_proxies else []
+    if not any(values) or not settings.is_proxy(request.client.host if request.client else ""):
         return None
+    if len(values) > 1:  # one is the proxy's, and the other may be the client's own word
+        raise InvalidRequest("the client certificate comes twice")
+    value = values[0]
     try:
         if value.startswith(":") and value.endswith(":"):
             return x509.load_der_x509_certificate(b64decode(value.strip(":"), validate=True))

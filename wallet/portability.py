@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from pydantic import Field
 
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps, json_object
-from byoid.errors import BadSignature, HolderBindingError, MalformedInput, VerificationError
+from byoid.errors import BadSignature, HolderBindingError, MalformedInput, UntrustedIssuer, VerificationError
 from byoid.formats.holder_binding import NoHolderBinding
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc, verify_sd_jwt_vc
 from byoid.message import Array, Message, parse_message
@@ -39,6 +39,7 @@ from wallet.cards import (
 )
 from wallet.context import Visit, Wallet
 from wallet.history import Entry, from_ts10, load_history, record, to_ts10
+from wallet.received import PID_TYPES
 
 ALGORITHM: Final = "PBES2-HS256+A128KW"
 ENCRYPTION: Final = "A128GCM"
@@ -178,6 +179,8 @@ def _verified(wallet: Wallet, found: NonDeviceBoundCredential) -> tuple[CardCont
     verified = verify_sd_jwt_vc(found.credential, issuer_key=issuer.key, binding=NoHolderBinding(), now=now)
     if verified.holder_key is not None:
         raise HolderBindingError("the card is bound to a key of another wallet")
+    if verified.vct.startswith(PID_TYPES) and (issuer.chain is None or Purpose.PID not in issuer.chain.anchor.purposes):
+        raise UntrustedIssuer("person identification data must be signed by a trusted PID provider")
     card = CardContent(
         format=SD_JWT_VC,
         type=verified.vct,

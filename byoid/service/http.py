@@ -91,7 +91,7 @@ class AddressGuard:
             return True
         if address.is_loopback:
             return self._allow_loopback
-        return address.is_global and not address.is_multicast and not address.is_reserved  # reserved: ways to other nets
+        return address.is_global and not address.is_multicast and not address.is_reserved
 
     async def resolve(self, host: str, port: int) -> str:
         """Return an address of `host`.

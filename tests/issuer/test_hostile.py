@@ -157,6 +157,7 @@ _TOKEN = {
     "unknown grant_type": ("form@token", member(grant_type="password"), 400, "unsupported_grant_type"),
     "no code": ("form@token", without("pre-authorized_code"), 400, "invalid_request"),
     "made-up code": ("form@token", member(**{"pre-authorized_code": "a.b"}), 400, "invalid_grant"),
+    "code beyond ASCII": ("form@token", member(**{"pre-authorized_code": "ä.b"}), 400, "invalid_grant"),
     "no transaction code": ("form@token", without("tx_code"), 400, "invalid_request"),
     "wrong transaction code": ("form@token", member(tx_code="x"), 400, "invalid_grant"),
     "parameter twice": ("form@token", twice("client_id"), 400, "invalid_request"),

@@ -68,6 +68,10 @@ async def serve() -> AsyncIterator[Callable[..., Coroutine[Any, Any, int]]]:
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::a9fe:a9fe", False),
+        ("64:ff9b:1::a9fe:a9fe", False),  # NAT64 of the local network (RFC 8215)
+        ("::ffff:0:10.0.0.1", False),  # IPv4-translated (RFC 7915)
+        ("::7f00:1", False),
+        ("2606:4700::1111", True),
         ("2002:7f00:1::", False),
         ("192.0.2.1", False),
         ("10.1.2.3", True),  # in the allowed network

@@ -1,0 +1,36 @@
+"""The header in which a trusted proxy says the client's certificate (RFC 9440 2.4): nobody else's word counts."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from byoid.wire_errors import InvalidRequest
+from issuer.wire import http_request
+
+
+def request(*values: bytes) -> Request:
+    headers = [(b"client-cert", value) for value in values]
+    return Request({
+        "type": "http", "method": "POST", "path": "/token", "headers": headers, "client": ("10.0.0.1", 1),
+        "scheme": "https", "server": ("issuer.test", 443), "query_string": b"", "root_path": "",
+    })  # fmt: skip
+
+
+@pytest.fixture
+def issuer() -> Any:
+    settings = SimpleNamespace(
+        trusted_proxies=("10.0.0.0/8",), client_certificate_header="client-cert", is_proxy=lambda host: True
+    )
+    return SimpleNamespace(settings=settings, origin="https://issuer.test")
+
+
+@pytest.mark.hostile
+def test_a_client_certificate_that_comes_twice_is_refused(issuer: Any) -> None:
+    with pytest.raises(InvalidRequest, match="twice"):
+        http_request(issuer, request(b":AAAA:", b":BBBB:"))
+
+
+def test_without_the_header_there_is_no_certificate(issuer: Any) -> None:
+    assert http_request(issuer, request()).certificate is None
