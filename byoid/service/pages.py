@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import jinja2
 from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byoid.service import i18n, qr
@@ -135,7 +136,7 @@ class Pages:
         """
         require_same_origin(request, origin=origin)
         session = request.cookies.get(self._cookie, "")
-        if not session or not hmac.compare_digest(self._csrf(session), token or ""):
+        if not session or not hmac.compare_digest(self._csrf(session).encode(), (token or "").encode()):
             raise InvalidRequest("This form is no longer valid. Go back, reload the page and try again.")
 
     def _csrf(self, session: str) -> str:
@@ -152,6 +153,17 @@ def require_same_origin(request: Request, *, origin: str) -> None:
     same_site = request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
     if not same_site or (claimed is not None and claimed != origin):
         raise InvalidRequest("This request came from another site.")
+
+
+async def choose_language(request: Request) -> Response:
+    """Remember the choice of a language, and go back to the page: the route `/language/{code}`."""
+    code, back = request.path_params["code"], request.query_params.get("back", "/")
+    if code not in i18n.LANGUAGES:
+        raise HTTPException(404, "there is no such language")
+    local = back.startswith("/") and not back.startswith(("//", "/\\"))
+    response = RedirectResponse(back if local else "/", 303)
+    response.set_cookie(i18n.COOKIE, code, max_age=365 * 86400, path="/", secure=True, httponly=True, samesite="lax")
+    return response
 
 
 def set_cookie(response: HTMLResponse, name: str, value: str, *, max_age: int | None = None) -> None:

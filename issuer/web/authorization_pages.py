@@ -19,9 +19,7 @@ from byoid.encoding import b64u_encode
 from byoid.errors import MalformedInput
 from byoid.oauth.authorization import REQUEST_URI_PREFIX
 from byoid.oauth.form import parse_form
-from byoid.service.i18n import COOKIE as LANGUAGE_COOKIE
-from byoid.service.i18n import LANGUAGES
-from byoid.service.pages import language_of, origin_of
+from byoid.service.pages import choose_language, language_of, origin_of
 from byoid.wire_errors import InvalidRequest
 from issuer import authorization
 from issuer.context import Issuer
@@ -107,19 +105,6 @@ async def come_back(request: Request) -> Response:
         return _redirect(f"{issuer.url}/authorize?{urlencode({**back, 'not-recognised': '1'})}")
     await authorization.sign_in(issuer, row, person=person, session=session)
     return _redirect(f"{issuer.url}/authorize?{urlencode(back)}")
-
-
-async def choose_language(request: Request) -> Response:
-    """Remember the citizen's choice of language, and go back to the page."""
-    code, back = request.path_params["code"], request.query_params.get("back", "/")
-    if code not in LANGUAGES:
-        raise HTTPException(404, "there is no such language")
-    local = back.startswith("/") and not back.startswith(("//", "/\\"))
-    response = _redirect(back if local else "/")
-    response.set_cookie(
-        LANGUAGE_COOKIE, code, max_age=365 * 86400, path="/", secure=True, httponly=True, samesite="lax"
-    )
-    return response
 
 
 async def _request(issuer: Issuer, request: Request) -> Any:

@@ -22,9 +22,7 @@ from byoid.message import parse_message
 from byoid.oauth.form import parse_form
 from byoid.relying_party.messages import QueryDefinition
 from byoid.service.errors import Page
-from byoid.service.i18n import COOKIE as LANGUAGE_COOKIE
-from byoid.service.i18n import LANGUAGES
-from byoid.service.pages import ASSETS, Pages
+from byoid.service.pages import ASSETS, Pages, choose_language
 from byoid.service.seal import Sealer
 from byoid.trust.anchors import Purpose
 from verifier import policies, requests
@@ -67,19 +65,6 @@ async def script(request: Request) -> Response:
     """Give the drop-in to any page."""
     headers = {**_FOR_EVERYBODY, "Cache-Control": "public, max-age=3600"}
     return FileResponse(WEB / "static" / "byoid-verify.js", media_type="text/javascript", headers=headers)
-
-
-async def choose_language(request: Request) -> Response:
-    """Remember the choice of language, and go back to the page."""
-    code, back = request.path_params["code"], request.query_params.get("back", "/")
-    if code not in LANGUAGES:
-        raise HTTPException(404, "there is no such language")
-    local = back.startswith("/") and not back.startswith(("//", "/\\"))
-    response = RedirectResponse(back if local else "/", 303)
-    response.set_cookie(
-        LANGUAGE_COOKIE, code, max_age=365 * 86400, path="/", secure=True, httponly=True, samesite="lax"
-    )
-    return response
 
 
 async def show(request: Request) -> Response:
