@@ -126,6 +126,12 @@ def test_a_form_of_others_is_refused(
         pages.require_own_form(request(headers, cookies), of and token(pages, of), origin=ORIGIN)
 
 
+@pytest.mark.hostile
+def test_a_token_beyond_ascii_is_refused_like_any_other(pages: Pages) -> None:
+    with pytest.raises(InvalidRequest):
+        pages.require_own_form(request({}, {COOKIE: "abc"}), "ä", origin=ORIGIN)
+
+
 def test_a_request_that_a_person_typed_in_is_not_from_another_site() -> None:
     require_same_origin(request({"sec-fetch-site": "none"}), origin=ORIGIN)
 
