@@ -241,6 +241,8 @@ def _require_certificate(client: RegisteredClient, certificate: x509.Certificate
         raise InvalidClient("this client must authenticate with its certificate")
     shown = certificate_hash_b64u(certificate)
     listed = any(compare_digest(shown, each) for each in client.certificates)
-    named = client.subject is not None and certificate.subject.rfc4514_string() == client.subject
+    # Whoever signs their own certificate chooses its subject: a name counts only where the proxy verified a chain.
+    by_name = client.authentication == "tls_client_auth" and client.subject is not None
+    named = by_name and certificate.subject.rfc4514_string() == client.subject
     if not listed and not named:
         raise InvalidClient("the certificate is not one of this client")

@@ -6,8 +6,13 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from byoid.wire_errors import InvalidRequest
+from byoid.keys import PrivateKey
+from byoid.trust.pki import SubjectName, make_root
+from byoid.wire_errors import InvalidClient, InvalidRequest
+from issuer.clients import HttpRequest, authenticate_client
+from issuer.registered_clients import RegisteredClient
 from issuer.wire import http_request
+from tests.conftest import NOW
 
 
 def request(*values: bytes) -> Request:
@@ -34,3 +39,25 @@ def test_a_client_certificate_that_comes_twice_is_refused(issuer: Any) -> None:
 
 def test_without_the_header_there_is_no_certificate(issuer: Any) -> None:
     assert http_request(issuer, request()).certificate is None
+
+
+@pytest.mark.hostile
+async def test_a_self_signed_certificate_with_the_name_of_a_client_is_refused(issuer: Any) -> None:
+    certificate = make_root(SubjectName("wallet"), key=PrivateKey.generate(), now=NOW).certificate
+    client = RegisteredClient(
+        client_id="wallet.test", authentication="self_signed_tls_client_auth", certificates=("A" * 43,),
+        subject=certificate.subject.rfc4514_string(),
+    )  # fmt: skip
+    issuer.clients = {client.client_id: client}
+
+    with pytest.raises(InvalidClient):
+        await authenticate_client(
+            issuer, HttpRequest("POST", "https://issuer.test/token", {}, certificate), client_id="wallet.test"
+        )
+
+    issuer.clients = {client.client_id: client.model_copy(update={"authentication": "tls_client_auth"})}
+    assert (
+        await authenticate_client(
+            issuer, HttpRequest("POST", "https://issuer.test/token", {}, certificate), client_id="wallet.test"
+        )
+    ).authenticated
