@@ -1,5 +1,6 @@
 """Fixtures for every test: databases of both engines, a clock that stands still, a signer, a free port."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -93,13 +94,21 @@ def postgres_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="byoid-pg-"))  # a socket's path is short
     directory.chmod(0o755)
     server = get_server(directory, cleanup_mode="delete")
-    # What is lost with this machine is lost with the test.
-    server.psql("ALTER SYSTEM SET fsync = off; ")
-    server.psql("SELECT pg_reload_conf();")
+    asyncio.run(_do_without_fsync(directory))
     try:
         yield directory
     finally:
         server.cleanup()
+
+
+async def _do_without_fsync(directory: Path) -> None:
+    """What is lost with this machine is lost with the test. (The server's own `psql` can't bear a space in its path.)"""
+    connection = await asyncpg.connect(host=str(directory), user="postgres", database="postgres")
+    try:
+        await connection.execute("ALTER SYSTEM SET fsync = off")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
