@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,7 +95,8 @@ def postgres_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="byoid-pg-"))  # a socket's path is short
     directory.chmod(0o755)
     server = get_server(directory, cleanup_mode="delete")
-    asyncio.run(_do_without_fsync(directory))
+    with ThreadPoolExecutor() as thread:  # whoever asks for this fixture may be inside an event loop
+        thread.submit(asyncio.run, _do_without_fsync(directory)).result()
     try:
         yield directory
     finally:
@@ -102,7 +104,7 @@ def postgres_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 async def _do_without_fsync(directory: Path) -> None:
-    """What is lost with this machine is lost with the test. (The server's own `psql` can't bear a space in its path.)"""
+    """What is lost with this machine is lost with the test. The server's own `psql` can't bear a space in its path."""
     connection = await asyncpg.connect(host=str(directory), user="postgres", database="postgres")
     try:
         await connection.execute("ALTER SYSTEM SET fsync = off")
