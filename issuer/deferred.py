@@ -6,7 +6,7 @@ from byoid.encoding import json_loads
 from byoid.issuance.credential import CredentialResponse
 from byoid.keys import PublicKey
 from byoid.service.database import Connection
-from byoid.wire_errors import CredentialRequestDenied, InvalidTransactionId
+from byoid.wire_errors import CredentialRequestDenied, InvalidTransactionId, TemporarilyUnavailable
 from issuer.attributes import NotReady
 from issuer.context import Issuer
 from issuer.credentials import fetch_record, fulfil
@@ -21,7 +21,7 @@ async def fetch_deferred(issuer: Issuer, grant: Any, transaction_id: str) -> Cre
     Raises:
         InvalidTransactionId: not a transaction of this grant, or already delivered.
         CredentialRequestDenied: the source has refused; the transaction is over.
-        TemporarilyUnavailable: the source does not answer; the transaction stays.
+        TemporarilyUnavailable: the source or the signer does not answer; the transaction stays.
     """
     transaction_hash = issuer.hash("transaction", transaction_id.encode())
     row = await issuer.store.deferred(transaction_hash, grant_id=grant.id, now=issuer.clock())
@@ -37,7 +37,12 @@ async def fetch_deferred(issuer: Issuer, grant: Any, transaction_id: str) -> Cre
         async with issuer.store.transaction() as tx:
             await issuer.store.finish_deferred(tx, transaction_hash, DeferredState.REFUSED)
         raise
-    return await fulfil(issuer, order, record, await _finish(issuer, order, transaction_hash))
+    draw = await _finish(issuer, order, transaction_hash)
+    try:
+        return await fulfil(issuer, order, record, draw)
+    except TemporarilyUnavailable:  # nothing was signed: only the drawn places are lost
+        await issuer.store.reopen_deferred(transaction_hash)
+        raise
 
 
 def _order(issuer: Issuer, grant: Any, row: Any) -> Order:

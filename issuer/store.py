@@ -196,6 +196,11 @@ _FINISH_DEFERRED = (
     .where(deferreds.c.transaction_hash == bindparam("key"), deferreds.c.state == DeferredState.WAITING)
     .values(state=bindparam("new_state"))
 )
+_REOPEN_DEFERRED = (
+    update(deferreds)
+    .where(deferreds.c.transaction_hash == bindparam("key"), deferreds.c.state == DeferredState.DELIVERED)
+    .values(state=DeferredState.WAITING)
+)
 
 _EXPIRIES: Final = tuple(
     Expiry(table, expires_at=table.c.expires_at)
@@ -375,6 +380,10 @@ class Store:
         """End a deferred issuance, once."""
         parameters = {"key": transaction_hash, "new_state": state}
         return (await tx.execute(_FINISH_DEFERRED, parameters)).rowcount == 1
+
+    async def reopen_deferred(self, transaction_hash: bytes) -> None:
+        """Let a deferred issuance wait again, of which nothing was signed."""
+        await self.database.execute(_REOPEN_DEFERRED, {"key": transaction_hash})
 
     async def expire(self, *, now: datetime) -> int:
         """Delete what has expired, in batches. Nothing correct depends on it: expiry is checked on every read too."""
