@@ -424,3 +424,11 @@ def test_no_error_shows_a_claim_value(forge):
         with pytest.raises(ByoidError) as caught:
             process(payload | {"who": secrets[0]}, disclosures, always_disclosed=OPEN)
         assert not any(secret in str(caught.value) for secret in secrets)
+
+
+@pytest.mark.hostile
+def test_a_digest_is_remembered_through_the_whole_walk():
+    payload = {"first": {"_sd": ["x"]}, "second": {"_sd": ["y"]}, "third": {"_sd": ["x"]}}
+
+    with pytest.raises(MalformedInput):
+        process(payload, [])

@@ -266,3 +266,10 @@ def test_a_hash_algorithm_echoed_as_something_else_is_refused(value, forge, sd_j
 def test_transaction_data_with_a_malformed_algorithm_list_are_refused(value, forge, sd_jwt):
     with pytest.raises(MalformedInput):
         verify(forge, forge.present(sd_jwt), transaction_data=[transaction(transaction_data_hashes_alg=value)])
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("text", ["e30.e30.sig", "e30.e30~", "e30.e30.sig~disclosure", ""])
+def test_only_an_sd_jwt_that_ends_with_a_tilde_is_bound(text, forge):
+    with pytest.raises(MalformedInput):
+        prepare_key_binding(text, audience="a", nonce="n", issued_at=forge.now, algorithm="ES256")
