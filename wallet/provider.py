@@ -57,7 +57,11 @@ _REVOKED = select(ATTESTATION.c.place).where(
     ATTESTATION.c.list_id == bindparam("of_list"), ATTESTATION.c.revoked == True  # noqa: E712
 )  # fmt: skip
 _KNOWN = select(ATTESTATION.c.id).where(ATTESTATION.c.list_id == bindparam("of_list")).limit(1)
-_REVOKE = update(ATTESTATION).where(ATTESTATION.c.person_id == bindparam("of_person")).values(revoked=True)
+_REVOKE = (
+    update(ATTESTATION)
+    .where(ATTESTATION.c.person_id == bindparam("of_person"), ATTESTATION.c.revoked.is_(False))
+    .values(revoked=True)
+)
 
 
 class NoSuchList(ByoidError):

@@ -52,6 +52,7 @@ async def remove_account(wallet: Wallet, cookie: str, post: PagePost) -> None:
     approved = await wallet.door.run(gate.approve, cookie, post)
     if approved.action is not Action.DELETE_ACCOUNT:
         raise NotApproved("the approval is for something else")
+    await wallet.provider.revoke(approved.person)  # no issuer shall trust this wallet's attestations any more
     async with wallet.contents.transaction() as tx:
         await wallet.contents.forget(tx, approved.person)
 

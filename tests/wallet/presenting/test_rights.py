@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps, json_object
 from byoid.errors import BadSignature, MalformedInput
+from byoid.keys import PrivateKey
 from tests.peers.dishonest_verifier import VerifierPeer
 from wallet import portability, rights
 from wallet.cards import load_cards, load_copies
@@ -129,6 +130,14 @@ async def test_the_account_is_deleted_completely(holder: Any, item: Any) -> None
         assert await visit.contents.all(kind) == []
     with pytest.raises(NotSignedIn):
         await holder.visit()
+
+
+async def test_the_attestations_of_a_deleted_wallet_are_revoked(holder: Any) -> None:
+    provider, person = holder.wallet.provider, (await holder.visit()).contents.person
+    await provider.create_client_attestation(person, PrivateKey.generate())
+    ceremony = await propose_deletion(holder)
+    await remove_account(holder.wallet, holder.citizen.cookie, holder.citizen.answer(ceremony))
+    assert await provider.revoke(person) == 0  # nothing of this person is left to revoke
 
 
 @pytest.mark.hostile
