@@ -32,8 +32,7 @@ from wallet.vault.keys import place
 from wallet.vault.sessions import random_id
 
 COOKIE: Final = "__Host-byoid-wallet"
-# What has a route of its own, since more than the vault has to do with it.
-_FLOWS: Final = frozenset({Action.PRESENT, Action.RECEIVE, Action.DELETE_ACCOUNT})
+_FLOWS: Final = frozenset({Action.PRESENT, Action.RECEIVE})
 Name = Annotated[str, Field(min_length=1, max_length=ceremonies.MAX_NAME)]
 Code = Annotated[str, Field(min_length=28, max_length=60)]
 
