@@ -1,4 +1,4 @@
-"""Tables of the agency's side: API keys, accounts, bulk jobs, deliveries, webhooks, and whom a credential is about.
+"""Tables of the agency's side: keys, clerks, accounts, bulk jobs, deliveries, webhooks, whom a credential is about.
 
 What is personal is sealed to its row, as in `tables.py`; what is looked up is a keyed hash. No claims anywhere.
 """
@@ -68,6 +68,28 @@ class ApiKey(IssuerTable, table=True):
     created_at: datetime = _time()
 
 
+class Clerk(IssuerTable, table=True):
+    """Somebody of the agency who works in the back office. The name is their own, and stands in the journal."""
+
+    agency_id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    role: str
+    salt: bytes = _bytes()
+    password_hash: bytes = _bytes()
+    created_at: datetime = _time()
+
+
+class OfficeSession(IssuerTable, table=True):
+    """A clerk who has signed in, in one browser."""
+
+    __tablename__ = "office_session"
+    session_hash: bytes = _bytes(primary_key=True)
+    agency_id: str
+    clerk: str
+    ends_at: datetime = _time()  # whatever the clerk does
+    expires_at: datetime = _time(index=True)  # unless the clerk does something
+
+
 class Account(IssuerTable, table=True):
     """A local account, by which a person is recognised at the authorization endpoint."""
 
@@ -97,6 +119,14 @@ class Outdated(IssuerTable, table=True):
     agency_id: str
     reason: str
     revoke_at: datetime = _time(index=True)
+
+
+class WalletHold(IssuerTable, table=True):
+    """A credential that is suspended because its wallet is, and is reinstated with it."""
+
+    __tablename__ = "wallet_hold"
+    issuance_id: str = Field(primary_key=True)
+    agency_id: str
 
 
 class BulkJob(IssuerTable, table=True):
