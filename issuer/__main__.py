@@ -19,10 +19,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from byoid.errors import ByoidError
+from byoid.service.audit import AuditHead
 from byoid.service.cli import commands
 from issuer import admin, bulk, delivery, people, updates
 from issuer.admin import Role
-from issuer.agency import Agency
+from issuer.agency import WRITER, Agency
 from issuer.agency_offers import OfferOrder, SingleOffer, create
 from issuer.agency_store import Target
 from issuer.app import open_agency
@@ -155,6 +156,14 @@ def check_type(files: list[Path]) -> None:
 def letters(out: Annotated[Path, typer.Argument(help="HTML file to write")], keep: bool = False) -> None:
     """Write the letters that wait into one file to print, and forget them."""
     typer.echo(f"{_run(lambda agency: _letters(agency, out, keep))} letters", err=True)
+
+
+@app.command()
+def journal(noted: Annotated[str, typer.Argument(help="a head that was noted earlier")] = "") -> None:
+    """Verify the whole journal, and that a head noted earlier is in it; print its head, to be noted elsewhere."""
+    head = AuditHead.parse(noted) if noted else None
+    found = _run(lambda agency: agency.audit.verify(agency.issuer.store.database, writer=WRITER, noted=head))
+    typer.echo(str(found) if found else "the journal is empty")
 
 
 @accounts.command(name="add")

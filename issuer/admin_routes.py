@@ -224,12 +224,11 @@ async def complete_rotation(
 
 @admin_router.get("/journal")
 async def journal(agency: AgencyContext, caller: Looks, after: Annotated[int, Query(ge=0)] = 0) -> messages.Journal:
-    """Return a page of the journal, after verifying all of it."""
-    head = await agency.audit.verify(agency.issuer.store.database, writer=WRITER)
-    entries = await agency.store.audit_entries(WRITER, after=after)
+    """Return a page of the journal, verified against the entry before it; `python -m issuer journal` verifies all."""
+    page = await agency.audit.page(agency.issuer.store.database, writer=WRITER, after=after)
     return messages.Journal(
-        entries=[messages.JournalEntry.model_validate(row) for row in entries],
-        head=f"{head.sequence}:{head.mac.hex()}" if head else None,
+        entries=[messages.JournalEntry.model_validate(row) for row in page.entries],
+        head=str(page.head) if page.head else None,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Select, Table, Update, bindparam, case, delete, select, update
 
 from byoid.service.database import Connection, Database, Expiry, UtcDateTime, insert
-from issuer.agency_tables import Account, ApiKey, Outdated, Subject, Webhook, audit
+from issuer.agency_tables import Account, ApiKey, Outdated, Subject, Webhook
 from issuer.store import batches, grants, issuances, offers, status_lists
 from issuer.tables import CredentialStatus, IssuerTable, OfferState
 
@@ -38,7 +38,6 @@ class Target(StrEnum):
 
 api_keys, accounts, subjects = table_of(ApiKey), table_of(Account), table_of(Subject)
 outdated, webhooks = table_of(Outdated), table_of(Webhook)
-_audit_entries: Final = audit[0]
 
 _TIME: Final = UtcDateTime()
 _NOW: Final = bindparam("now", type_=_TIME)
@@ -137,13 +136,6 @@ _INSERT_WEBHOOK = insert(webhooks)
 _WEBHOOKS = select(webhooks).where(webhooks.c.agency_id == bindparam("agency"))
 _DELETE_WEBHOOK = delete(webhooks).where(
     webhooks.c.id == bindparam("webhook_id"), webhooks.c.agency_id == bindparam("agency")
-)
-
-_AUDIT = (
-    select(_audit_entries.c.sequence, _audit_entries.c.at, _audit_entries.c.event, _audit_entries.c.details)
-    .where(_audit_entries.c.writer == bindparam("of"), _audit_entries.c.sequence > bindparam("after"))
-    .order_by(_audit_entries.c.sequence)
-    .limit(PAGE)
 )
 
 # --- whom live credentials are about, and whether the facts still hold ---
@@ -280,10 +272,6 @@ class AgencyStore:
     async def delete_webhook(self, tx: Connection, webhook_id: str) -> bool:
         """Delete a webhook."""
         return (await tx.execute(_DELETE_WEBHOOK, {"webhook_id": webhook_id, "agency": self._agency})).rowcount == 1
-
-    async def audit_entries(self, writer: str, *, after: int) -> Sequence[Any]:
-        """Return a page of the journal."""
-        return (await self.database.fetch(_AUDIT, {"of": writer, "after": after})).rows
 
     async def note_subject(self, tx: Connection, batch_id: str, *, now: datetime) -> None:
         """Remember whom the credentials of a batch are about, until they expire."""

@@ -5,7 +5,7 @@ entry is appended, so the journal belongs to the transaction that it reports. Wh
 tell that the end was cut off. Entries name what was done, never claim values.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, bindparam, select, update
 
 from byoid.encoding import json_dumps
-from byoid.errors import ByoidError
+from byoid.errors import ByoidError, MalformedInput
 from byoid.service.database import Connection, Database, Json, UtcDateTime, insert
 from byoid.service.seal import Sealer
 
@@ -35,6 +35,30 @@ class AuditHead:
 
     sequence: int
     mac: bytes
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.mac.hex()}"
+
+    @classmethod
+    def parse(cls, text: str) -> "AuditHead":
+        """Read a head that was noted as text.
+
+        Raises:
+            MalformedInput: it is none.
+        """
+        sequence, _, mac = text.partition(":")
+        try:
+            return cls(int(sequence), bytes.fromhex(mac))
+        except ValueError as error:
+            raise MalformedInput("expected the head of a journal: a number, a colon, and hexadecimal digits") from error
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """Entries that follow each other, and the head of their chain."""
+
+    entries: Sequence[Any]
+    head: AuditHead | None
 
 
 def audit_tables(metadata: MetaData) -> tuple[Table, Table]:
@@ -79,7 +103,7 @@ class AuditLog:
             select(entries)
             .where(entries.c.writer == bindparam("of"), entries.c.sequence > bindparam("after"))
             .order_by(entries.c.sequence)
-            .limit(_PAGE)
+            .limit(bindparam("most"))
         )
 
     async def append(
@@ -96,28 +120,72 @@ class AuditLog:
         await tx.execute(self._move_head, {"of": writer, "new": mac})
         return AuditHead(head.sequence, mac)
 
+    async def page(self, database: Database, *, writer: str, after: int = 0, most: int = 100) -> AuditPage:
+        """Return entries after a number, verified against the one before them: it costs a page, not the journal.
+
+        Raises:
+            AuditBroken: one of these entries was changed, removed or added, or the end is not where the head says.
+        """
+        head = await self._head_of(database, writer)
+        if after > head.sequence:
+            return AuditPage((), _or_none(head))
+        rows = await self._rows(database, writer, after=max(after - 1, 0), most=most + (after > 0))
+        last = AuditHead(0, _START)
+        if after:
+            if not rows or rows[0].sequence != after:
+                raise AuditBroken(writer, after)
+            last, rows = AuditHead(after, rows[0].mac), rows[1:]
+        for row in rows:
+            last = self._follow(last, row)
+        ended = len(rows) < most  # what the head names must be here then
+        if (ended and last.sequence < head.sequence) or (last.sequence == head.sequence and last != head):
+            raise AuditBroken(writer, last.sequence + 1)
+        return AuditPage(rows, _or_none(head))
+
     async def verify(self, database: Database, *, writer: str, noted: AuditHead | None = None) -> AuditHead | None:
         """Verify the whole chain of a writer, and that a head noted earlier is still in it; return its head.
 
         Raises:
             AuditBroken: an entry was changed, removed or added.
         """
-        sequence, mac = 0, _START
-        while rows := (await database.fetch(self._page, {"of": writer, "after": sequence})).rows:
+        last, seen = AuditHead(0, _START), None
+        while True:
+            rows = await self._rows(database, writer, after=last.sequence, most=_PAGE)
             for row in rows:
-                sequence += 1
-                entry = {name: value for name, value in row._asdict().items() if name != "mac"}
-                mac = self._mac(mac, entry)
-                if row.sequence != sequence or row.mac != mac:
-                    raise AuditBroken(writer, sequence)
-                if noted is not None and noted.sequence == sequence and noted.mac != mac:
-                    raise AuditBroken(writer, sequence)
-        head = (await database.fetch(self._head, {"of": writer})).first()
-        found = (0, _START) if head is None else (head.sequence, head.mac)
-        if found != (sequence, mac) or (noted is not None and noted.sequence > sequence):
-            raise AuditBroken(writer, sequence + 1)
-        return AuditHead(sequence, mac) if sequence else None
+                last = self._follow(last, row)
+                if noted is not None and noted.sequence == last.sequence and noted.mac != last.mac:
+                    raise AuditBroken(writer, last.sequence)
+            if rows:
+                continue
+            head = await self._head_of(database, writer)
+            if head == last:
+                break
+            if head.sequence <= last.sequence or head == seen:
+                raise AuditBroken(writer, last.sequence + 1)
+            seen = head  # entries have come meanwhile: look once more
+        if noted is not None and noted.sequence > last.sequence:
+            raise AuditBroken(writer, last.sequence + 1)
+        return _or_none(last)
+
+    async def _head_of(self, database: Database, writer: str) -> AuditHead:
+        row = (await database.fetch(self._head, {"of": writer})).first()
+        return AuditHead(0, _START) if row is None else AuditHead(row.sequence, row.mac)
+
+    async def _rows(self, database: Database, writer: str, *, after: int, most: int) -> Sequence[Any]:
+        return (await database.fetch(self._page, {"of": writer, "after": after, "most": most})).rows
+
+    def _follow(self, last: AuditHead, row: Any) -> AuditHead:
+        """Return the entry after `last`, if this row is it."""
+        entry = {name: value for name, value in row._asdict().items() if name != "mac"}
+        mac = self._mac(last.mac, entry)
+        if row.sequence != last.sequence + 1 or row.mac != mac:
+            raise AuditBroken(row.writer, last.sequence + 1)
+        return AuditHead(row.sequence, mac)
 
     def _mac(self, previous: bytes, entry: Mapping[str, Any]) -> bytes:
         text = json_dumps({**entry, "at": entry["at"].isoformat(timespec="microseconds")})
         return self._sealer.keyed_hash(previous + text, purpose="audit")
+
+
+def _or_none(head: AuditHead) -> AuditHead | None:
+    return head if head.sequence else None

@@ -105,3 +105,47 @@ async def test_rivals_form_one_chain(log: AuditLog, database: Database, now: dat
     head = await log.verify(database, writer="w")
     assert head is not None
     assert head.sequence == 15
+
+
+async def test_a_page_follows_the_entry_before_it(log: AuditLog, database: Database, heads: list[AuditHead]) -> None:
+    for after, most, sequences in [
+        (0, 2, [1, 2]),
+        (2, 2, [3, 4]),
+        (4, 2, [5]),
+        (5, 2, []),
+        (9, 2, []),
+        (0, 9, [1, 2, 3, 4, 5]),
+    ]:
+        page = await log.page(database, writer="w", after=after, most=most)
+        assert [each.sequence for each in page.entries] == sequences
+        assert page.head == heads[-1]
+    empty = await log.page(database, writer="nobody")
+    assert (list(empty.entries), empty.head) == ([], None)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("tampering", "after"),
+    [
+        (update(ENTRIES).where(ENTRIES.c.sequence == 4).values(details={"n": 9}), 3),
+        (update(ENTRIES).where(ENTRIES.c.sequence == 3).values(mac=bytes(32)), 3),
+        (update(ENTRIES).where(ENTRIES.c.sequence == 5).values(mac=bytes(32)), 3),
+        (delete(ENTRIES).where(ENTRIES.c.sequence == 4), 3),
+        (delete(ENTRIES).where(ENTRIES.c.sequence == 3), 3),
+        (delete(ENTRIES).where(ENTRIES.c.sequence == 5), 3),
+        (delete(ENTRIES).where(ENTRIES.c.sequence == 1), 0),
+        (update(HEADS).values(mac=bytes(32)), 3),
+        (update(HEADS).values(sequence=7), 3),
+    ],
+)
+async def test_tampering_is_noticed_on_its_page(
+    log: AuditLog, database: Database, heads: list[AuditHead], tampering: Update | Delete, after: int
+) -> None:
+    assert (await database.execute(tampering)).rowcount == 1
+    with pytest.raises(AuditBroken):
+        await log.page(database, writer="w", after=after)
+
+
+async def test_a_page_does_not_read_the_rest(log: AuditLog, database: Database, heads: list[AuditHead]) -> None:
+    await database.execute(update(ENTRIES).where(ENTRIES.c.sequence == 1).values(event="issued"))
+    assert [each.sequence for each in (await log.page(database, writer="w", after=3)).entries] == [4, 5]
