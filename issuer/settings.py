@@ -1,12 +1,11 @@
 """What the agency's operator sets. Environment variables `ISSUER_…`; every mistake is named at start."""
 
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
 
@@ -53,8 +52,7 @@ class IssuerSettings(ServiceSettings):
     require_dpop_nonce: bool = False
     # Folder of clients that are registered by file (issuer/registered_clients.py).
     clients: Path | None = None
-    # Proxies that end TLS with client certificates, and the header in which they say the certificate (RFC 9440).
-    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    # The header in which our proxies say the certificate of a TLS client (RFC 9440).
     client_certificate_header: str = "client-cert"
     # Encryption of credential requests and responses on top of TLS (OpenID4VCI 10).
     encryption: Literal["off", "optional", "required"] = "optional"
@@ -93,15 +91,3 @@ class IssuerSettings(ServiceSettings):
     # The system that hands transaction codes to people, such as by text message (Standard Webhooks: whsec_…).
     code_webhook_url: str | None = None
     code_webhook_secret: SecretStr | None = None
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _split_networks(cls, value: object) -> object:
-        return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
-
-    def is_proxy(self, host: str) -> bool:
-        """Tell whether a request comes from one of our own proxies."""
-        try:
-            return any(ip_address(host) in network for network in self.trusted_proxies)
-        except ValueError:
-            return False

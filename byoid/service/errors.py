@@ -113,6 +113,10 @@ class _Unexpected:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
             _logger.info("the client went away")
+        except OAuthError as error:  # of a middleware, such as a limit
+            if started:
+                raise
+            await self._renderer.render(Request(scope), error)(scope, receive, send)
         except Exception:
             log_id = secrets.token_hex(8)
             _logger.exception("unexpected error, log id %s", log_id)

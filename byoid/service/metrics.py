@@ -1,10 +1,12 @@
 """Counters for Prometheus: requests by route, method and status, and how long they took. Routes, never addresses."""
 
+import os
 import time
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,8 +41,12 @@ class Metrics:
         return Counter(name, documentation, labels, registry=self.registry)
 
     async def endpoint(self, request: Request) -> Response:
-        """Answer `GET /metrics`. Serve it on an address that only the operator reaches."""
-        return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        """Answer `GET /metrics`; with several processes on one port, for all of them (`PROMETHEUS_MULTIPROC_DIR`)."""
+        registry = self.registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class CountRequests:

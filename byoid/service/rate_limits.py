@@ -1,8 +1,10 @@
 """How often somebody may ask, counted in the database, so that all workers count together.
 
-`RateLimit` counts in fixed windows. `Lockout` is for secrets short enough to be guessed, such as transaction codes
-(OpenID4VCI 13.6.1): a guess counts before it is judged, and each wrong one makes the next wait longer. Who asked is
-stored as a keyed hash only.
+`RateLimit` counts in fixed windows, one statement each time. `Allowance` stands in front of one where a statement for
+each request would be too dear: a worker counts the first requests of a key alone and then takes the shared ones by the
+pack, so that all workers together let at most `limit + workers * free` through. `Lockout` is for secrets short enough
+to be guessed, such as transaction codes (OpenID4VCI 13.6.1): a guess counts before it is judged, and each wrong one
+makes the next wait longer. Who asked is stored as a keyed hash only.
 """
 
 from dataclasses import dataclass
@@ -63,23 +65,86 @@ class RateLimit:
         self._window = window
         self._count = (
             insert(table)
-            .values(key=bindparam("window_key"), count=1, expires_at=bindparam("end"))
-            .on_conflict_do_update(index_elements=[table.c.key], set_={"count": table.c.count + 1})
+            .values(key=bindparam("window_key"), count=bindparam("cost"), expires_at=bindparam("end"))
+            .on_conflict_do_update(index_elements=[table.c.key], set_={"count": table.c.count + bindparam("cost")})
             .returning(table.c.count)
         )
 
-    async def spend(self, database: Database, who: str, *, now: datetime) -> None:
-        """Count one request.
+    def window(self, now: datetime) -> tuple[int, datetime]:
+        """Return the number of the window that `now` is in, and its end."""
+        number = int(now.timestamp() // self._window.total_seconds())
+        return number, datetime.fromtimestamp((number + 1) * self._window.total_seconds(), tz=UTC)
+
+    async def spend(self, database: Database, who: str, *, now: datetime, cost: int = 1) -> None:
+        """Count one request, or `cost` of them.
 
         Raises:
             TooManyRequests: the limit is reached.
         """
-        number = int(now.timestamp() // self._window.total_seconds())
-        end = datetime.fromtimestamp((number + 1) * self._window.total_seconds(), tz=UTC)
+        number, end = self.window(now)
         key = self._sealer.keyed_hash(who, purpose=f"rate limit {self._kind}") + number.to_bytes(8, "big")
-        count = (await database.execute(self._count, {"window_key": key, "end": end})).scalar()
+        count = (await database.execute(self._count, {"window_key": key, "end": end, "cost": cost})).scalar()
         if count is None or count > self._limit:
             raise TooManyRequests(end - now)
+
+
+@dataclass
+class _Spent:
+    """What one key has had of this worker in this window."""
+
+    used: int = 0
+    granted: int = 0
+    refused: bool = False
+
+
+class Allowance:
+    """One worker's view of a `RateLimit`: the first `free` requests of a key in a window cost no statement.
+
+    Args:
+        limit: what all workers share.
+        free: how many requests of a key each worker counts alone.
+        pack: how many it takes at once after that.
+        most_keys: beyond so many keys in a window nothing is free, so that the memory stays bounded.
+    """
+
+    def __init__(self, limit: RateLimit, *, free: int, pack: int, most_keys: int = 100_000) -> None:
+        self._limit = limit
+        self._free = free
+        self._pack = pack
+        self._most_keys = most_keys
+        self._window = -1
+        self._spent: dict[str, _Spent] = {}
+
+    async def spend(self, database: Database, who: str, *, now: datetime, cost: int = 1) -> None:
+        """Count one request, or `cost` of them.
+
+        Raises:
+            TooManyRequests: the limit is reached.
+        """
+        number, end = self._limit.window(now)
+        if number != self._window:
+            self._window, self._spent = number, {}
+        spent = self._spent.get(who)
+        if spent is None:
+            if len(self._spent) >= self._most_keys:
+                await self._limit.spend(database, who, now=now, cost=cost)
+                return
+            spent = self._spent[who] = _Spent(granted=self._free)
+        if spent.refused:
+            raise TooManyRequests(end - now)
+        spent.used += cost
+        if spent.used > spent.granted:
+            await self._take(database, who, spent, now)
+
+    async def _take(self, database: Database, who: str, spent: _Spent, now: datetime) -> None:
+        """Take as many packs of the shared limit as are missing."""
+        packs = -(-(spent.used - spent.granted) // self._pack)
+        spent.granted += packs * self._pack  # before the wait: others of this key meanwhile take packs of their own
+        try:
+            await self._limit.spend(database, who, now=now, cost=packs * self._pack)
+        except TooManyRequests:
+            spent.refused = True
+            raise
 
 
 @dataclass(frozen=True)

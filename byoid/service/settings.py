@@ -7,6 +7,7 @@ refuses what only a demo may have: demo secrets, http, weak keys. Values never a
 import base64
 import binascii
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from byoid.errors import ByoidError
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 KEY_BYTES: Final = 32
 DEMO_KEY_ID: Final = "demo"  # the secrets in demo/ carry this id, so that production can refuse them
+REQUESTS_PER_MINUTE: Final = 3000  # many people share the address of a mobile network
 _LEAST_DISTINCT_BYTES: Final = 12  # 32 random bytes have fewer once in 10^18 tries
 
 
@@ -54,6 +56,15 @@ class ServiceSettings(BaseSettings):
     allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
     # Certificates (PEM) that outgoing requests believe besides the system's: a private authority, or the demo's.
     ca_file: Path | None = None
+    # Our own proxies, as networks: what they say of a client's address (and, to the issuer, certificate) is believed.
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    # How often one address (IPv6: a /64) may ask in a minute, over all workers; a failure counts as 30. 0: no limit.
+    requests_per_minute: int | None = Field(default=None, ge=0)
+    # Networks that may read `/metrics`; to all others there is nothing.
+    metrics_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = (ip_network("127.0.0.0/8"), ip_network("::1"))
+    # Where traces go (OTLP over HTTP, such as http://collector:4318), and the share of requests that is traced.
+    otlp_endpoint: str | None = None
+    trace_share: float = Field(default=0.05, ge=0, le=1)
     # The largest request body that is read.
     max_body_bytes: int = Field(default=1 << 20, ge=1024)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -71,7 +82,22 @@ class ServiceSettings(BaseSettings):
             prefix = cls.model_config.get("env_prefix", "")
             raise SettingsError([_mistake(each, prefix) for each in error.errors(include_input=False)]) from None
 
-    @field_validator("sealing_keys", "allowed_networks", mode="before")
+    @property
+    def address_limit(self) -> int:
+        """How often one address may ask in a minute; 0 for a demo, where all citizens have the same address."""
+        if self.requests_per_minute is not None:
+            return self.requests_per_minute
+        return REQUESTS_PER_MINUTE if self.profile == "production" else 0
+
+    def is_proxy(self, host: str) -> bool:
+        """Tell whether a request comes from one of our own proxies."""
+        return _is_in(host, self.trusted_proxies)
+
+    def may_read_metrics(self, host: str) -> bool:
+        """Tell whether an address may read the counters."""
+        return _is_in(host, self.metrics_networks)
+
+    @field_validator("sealing_keys", "allowed_networks", "trusted_proxies", "metrics_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
@@ -116,6 +142,13 @@ class ServiceSettings(BaseSettings):
             if any(len(set(key)) < _LEAST_DISTINCT_BYTES for key in keys.values()):
                 raise ValueError("production refuses a key that is not random")
         return value
+
+
+def _is_in(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        return any(ip_address(host) in network for network in networks)
+    except ValueError:
+        return False
 
 
 def parse_keys(secrets: tuple[SecretStr, ...]) -> Mapping[str, bytes]:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from byoid.errors import BadSignature
 from byoid.service import logging as service_logging
 from byoid.service.logging import REDACTED, AccessLog, redact_text
-from byoid.service.tracing import RedactingSpanProcessor
+from byoid.service.redaction import RedactingSpanProcessor
 
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJoaWRkZW4ifQ.c2lnbmF0dXJl"
 CODE = "Zq8hiddenHIDDEN_-0123456789abcdefXYZ"

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from byoid.service.database import Database, Expiry, service_metadata
 from byoid.service.rate_limits import (
+    Allowance,
     Exhausted,
     Lockout,
     LockoutPolicy,
@@ -116,3 +117,54 @@ async def test_a_right_guess_forgets_the_wrong_ones(tables: Database, lockout: L
 
 def test_the_longest_wait_is_a_day() -> None:
     assert LockoutPolicy().wait_after(10_000) == timedelta(days=1)
+
+
+async def test_a_worker_counts_alone_first_and_takes_the_shared_ones_by_the_pack(
+    tables: Database, sealer: Sealer, now: datetime
+) -> None:
+    limit = RateLimit(LIMITS, sealer, kind="address", limit=6, window=MINUTE)
+    one, other = (Allowance(limit, free=2, pack=3) for _ in range(2))
+    for _ in range(2):
+        await one.spend(tables, "a", now=now)
+    assert not (await tables.fetch(select(LIMITS))).rows  # no statement yet
+    for _ in range(3):
+        await one.spend(tables, "a", now=now)
+    [row] = (await tables.fetch(select(LIMITS))).rows
+    assert row.count == 3
+    for _ in range(5):
+        await other.spend(tables, "a", now=now)
+    for worker in (one, other):
+        with pytest.raises(TooManyRequests):
+            await worker.spend(tables, "a", now=now)
+    await one.spend(tables, "b", now=now)
+    await one.spend(tables, "a", now=now + MINUTE)
+
+
+async def test_who_is_refused_costs_no_more_statements(tables: Database, sealer: Sealer, now: datetime) -> None:
+    worker = Allowance(RateLimit(LIMITS, sealer, kind="address", limit=1, window=MINUTE), free=0, pack=1)
+    await worker.spend(tables, "a", now=now)
+    for _ in range(5):
+        with pytest.raises(TooManyRequests):
+            await worker.spend(tables, "a", now=now)
+    [row] = (await tables.fetch(select(LIMITS))).rows
+    assert row.count == 2
+
+
+async def test_a_dear_request_takes_as_many_packs_as_it_needs(tables: Database, sealer: Sealer, now: datetime) -> None:
+    worker = Allowance(RateLimit(LIMITS, sealer, kind="address", limit=40, window=MINUTE), free=5, pack=10)
+    await worker.spend(tables, "a", now=now, cost=30)
+    [row] = (await tables.fetch(select(LIMITS))).rows
+    assert row.count == 30
+    with pytest.raises(TooManyRequests):
+        await worker.spend(tables, "a", now=now, cost=30)
+
+
+async def test_with_too_many_keys_nothing_is_free(tables: Database, sealer: Sealer, now: datetime) -> None:
+    limit = RateLimit(LIMITS, sealer, kind="address", limit=2, window=MINUTE)
+    worker = Allowance(limit, free=2, pack=1, most_keys=1)
+    await worker.spend(tables, "known", now=now)
+    for _ in range(2):
+        await worker.spend(tables, "new", now=now)
+    with pytest.raises(TooManyRequests):
+        await worker.spend(tables, "new", now=now)
+    await worker.spend(tables, "known", now=now)
