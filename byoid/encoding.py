@@ -7,8 +7,12 @@ are bounded before anything is parsed, since until a signature verifies they are
 import binascii
 import hashlib
 import json
+from collections.abc import Callable
+from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]  # the stub lacks them
 from math import isinf
 from typing import Any, Final, NoReturn
+
+from pydantic_core import CoreConfig, SchemaValidator, ValidationError, core_schema
 
 from byoid.errors import MalformedInput
 
@@ -19,7 +23,7 @@ MAX_INTEGER_DIGITS: Final = 40
 
 def b64u_encode(data: bytes) -> str:
     """Encode bytes as base64url without padding."""
-    return b64u_encode_bytes(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
 
 
 def b64u_encode_bytes(data: bytes) -> bytes:
@@ -28,11 +32,10 @@ def b64u_encode_bytes(data: bytes) -> bytes:
 
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_TO_STANDARD: Final = bytes.maketrans(b"-_+/=", b"+/!!!")  # the standard alphabet's own characters become invalid
-_PADDING: Final = (b"", None, b"==", b"=")
-# The last character's unused bits must be zero, else two texts would decode to the same bytes.
-_LAST_OF_TWO: Final = frozenset(b"AQgw")
-_LAST_OF_THREE: Final = frozenset(b"AEIMQUYcgkosw048")
+# The last character's unused bits must be zero, else two texts would decode to the same bytes. No text has one over.
+_LAST_CHARACTERS: Final = ("", "", "AQgw", "AEIMQUYcgkosw048")
+# Takes a JSON text. Four times as fast as `binascii`, and every JWT, JWE and status list is base64 within base64.
+_decode_base64: Final = SchemaValidator(core_schema.bytes_schema(), CoreConfig(val_json_bytes="base64")).validate_json
 
 
 def b64u_decode(text: str | bytes) -> bytes:
@@ -41,24 +44,22 @@ def b64u_decode(text: str | bytes) -> bytes:
     Raises:
         MalformedInput: padding, a character outside the alphabet, an impossible length or non-canonical trailing bits.
     """
-    raw = text
-    if isinstance(raw, str):
-        try:
-            raw = raw.encode("ascii")
-        except UnicodeEncodeError:
-            raise MalformedInput("base64url text with a character outside ASCII") from None
-    elif not isinstance(raw, bytes):
-        raise MalformedInput(f"expected base64url text, got {type(text).__name__}")
-    rest = len(raw) % 4
-    padding = _PADDING[rest]
-    if padding is None:
-        raise MalformedInput(f"base64url text cannot have {len(raw)} characters")
-    if (rest == 2 and raw[-1] not in _LAST_OF_TWO) or (rest == 3 and raw[-1] not in _LAST_OF_THREE):  # noqa: PLR2004
-        raise MalformedInput("base64url text is not in its canonical form, or has a character outside the alphabet")
     try:
-        return binascii.a2b_base64(raw.translate(_TO_STANDARD) + padding, strict_mode=True)
-    except (binascii.Error, ValueError):
-        raise MalformedInput("base64url text has padding or a character outside the alphabet") from None
+        characters = text if isinstance(text, str) else bytes.decode(text, "ascii")
+    except TypeError:
+        raise MalformedInput(f"expected base64url text, got {type(text).__name__}") from None
+    except UnicodeDecodeError:
+        raise MalformedInput("base64url text with a character outside ASCII") from None
+    rest = len(characters) % 4
+    if rest and characters[-1] not in _LAST_CHARACTERS[rest]:
+        raise MalformedInput("base64url text has an impossible length, or is not in its canonical form")
+    if "+" in characters or "/" in characters or "=" in characters or "\\" in characters:  # these it would take
+        raise MalformedInput("base64url text has padding or a character outside the alphabet")
+    try:
+        decoded: bytes = _decode_base64(f'"{characters}"')
+    except ValidationError:
+        raise MalformedInput("base64url text has a character outside the alphabet") from None
+    return decoded
 
 
 def sha256(data: bytes) -> bytes:
@@ -89,9 +90,9 @@ def _bounded(text: str) -> int:
     return int(text)
 
 
-_DECODER: Final = json.JSONDecoder(
+_scan: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
-)
+).scan_once  # type: ignore[attr-defined]  # nor this
 _WHITESPACE: Final = " \t\n\r"
 
 
@@ -112,7 +113,7 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
             raise MalformedInput(f"JSON is nested deeper than {max_depth}")
         text = text.strip(_WHITESPACE)
-        value, end = _DECODER.raw_decode(text)
+        value, end = _scan(text, 0)
         if end != len(text):
             raise MalformedInput("more follows the JSON value")
         # Half a surrogate pair can hide behind an escape, and would fail in whatever writes it later.
@@ -121,7 +122,7 @@ def json_loads(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES, max_depth:
         return value
     except UnicodeError:
         raise MalformedInput("JSON with text that is not Unicode") from None
-    except (ValueError, RecursionError):
+    except (StopIteration, ValueError, RecursionError):
         raise MalformedInput("not JSON") from None
 
 
@@ -139,9 +140,10 @@ def json_object(
     return value
 
 
-_encode: Final = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-).encode  # dear to make
+# `JSONEncoder.encode` makes an encoder such as this for every object that it is asked for; that is half of its time.
+_encode: Final = c_make_encoder(
+    None, json.JSONEncoder().default, encode_basestring, None, ":", ",", False, False, False  # compact; no NaN
+)  # fmt: skip
 
 
 def json_dumps(value: Any) -> bytes:
@@ -150,7 +152,7 @@ def json_dumps(value: Any) -> bytes:
     Raises:
         ValueError: NaN, infinity, or a value that JSON does not have. Our own fault, never the peer's.
     """
-    return _encode(value).encode("utf-8")
+    return "".join(_encode(value, 0)).encode("utf-8")
 
 
 def _depth(text: str) -> int:

@@ -30,6 +30,7 @@ MAX_JWS_BYTES: Final = 4 << 20  # a status list of ten million entries takes abo
 MAX_HEADER_BYTES: Final = 64 << 10  # a key attestation for a batch of keys travels in a header
 MAX_HEADER_DEPTH: Final = 8
 MAX_PLAINTEXT_BYTES: Final = 4 << 20
+MAX_JWE_CHARACTERS: Final = MAX_HEADER_BYTES + 2 * MAX_PLAINTEXT_BYTES
 MAX_CERTIFICATES: Final = 8
 
 _GCM_IV: Final = 12
@@ -191,22 +192,39 @@ def encrypt(
     return _encrypt_with_joserfc(plaintext, PublicKey.from_jwk(recipient), protected)
 
 
-def parse_jwe_header(jwe: str) -> dict[str, Any]:
-    """Return the header of a compact JWE, not believed: to find the key by its `kid`.
+@dataclass(frozen=True)
+class Jwe:
+    """A compact JWE whose header was read, to find the key by its `kid`; the other parts are as received."""
+
+    header: dict[str, Any]
+    protected: str
+    encrypted_key: str
+    iv: str
+    ciphertext: str
+    tag: str
+
+
+def parse_jwe(compact: str, *, max_characters: int = MAX_JWE_CHARACTERS) -> Jwe:
+    """Take a compact JWE apart and read its header. Nothing in it is believed.
 
     Raises:
-        MalformedInput: not five parts, or a header that byoid does not understand.
+        MalformedInput: too big, not five parts, or a header that byoid does not understand.
     """
-    return _header(_jwe_parts(jwe, MAX_PLAINTEXT_BYTES)[0])
+    if len(compact) > max_characters:
+        raise MalformedInput(f"a JWE of {len(compact)} characters, at most {max_characters} are accepted")
+    parts = compact.split(".", _JWE_PARTS)
+    if len(parts) != _JWE_PARTS:
+        raise MalformedInput("expected a JWE of five parts")
+    return Jwe(_header(parts[0]), *parts)
 
 
 def decrypt(
-    jwe: str, key: PrivateKey, *, enc: Collection[str], max_plaintext: int = MAX_PLAINTEXT_BYTES
+    jwe: Jwe | str, key: PrivateKey, *, enc: Collection[str], max_plaintext: int = MAX_PLAINTEXT_BYTES
 ) -> DecryptedJwe:
     """Open a compact JWE made with ECDH-ES and AES-GCM.
 
     Args:
-        jwe: the compact serialisation.
+        jwe: parsed, or the compact serialisation.
         key: our EC key.
         enc: the content encryption algorithms that we asked for.
         max_plaintext: bytes, after decompression.
@@ -218,18 +236,20 @@ def decrypt(
     """
     if not CONTENT_ENCRYPTION.keys() >= set(enc):
         raise ValueError(f"enc can be {', '.join(CONTENT_ENCRYPTION)}, and nothing else")
-    parts = _jwe_parts(jwe, max_plaintext)
-    header = _header(parts[0])
+    if isinstance(jwe, str):
+        jwe = parse_jwe(jwe, max_characters=MAX_HEADER_BYTES + 2 * max_plaintext)
+    header = jwe.header
     if header["alg"] != KEY_AGREEMENT or header.get("enc") not in tuple(enc) or header.get("zip", "DEF") != "DEF":
         raise WrongType(f"expected a JWE with {KEY_AGREEMENT} and {' or '.join(sorted(enc))}, got another algorithm")
-    encrypted_key, iv, ciphertext, tag = (b64u_decode(part) for part in parts[1:])
-    if encrypted_key or len(iv) != _GCM_IV or len(tag) != _GCM_TAG:
+    size = len(jwe.ciphertext) * 3 // 4
+    if size > max_plaintext:
+        raise MalformedInput(f"a JWE with {size} bytes of content, at most {max_plaintext} are accepted")
+    iv, ciphertext, tag = b64u_decode(jwe.iv), b64u_decode(jwe.ciphertext), b64u_decode(jwe.tag)
+    if jwe.encrypted_key or len(iv) != _GCM_IV or len(tag) != _GCM_TAG:
         raise MalformedInput("expected a JWE with no encrypted key, an IV of 12 bytes and a tag of 16 bytes")
-    if len(ciphertext) > max_plaintext:
-        raise MalformedInput(f"a JWE with {len(ciphertext)} bytes of content, at most {max_plaintext} are accepted")
     content_key = _derive_key(header, key.exchange(PublicKey.from_jwk(header.get("epk"))))
     try:
-        plaintext = AESGCM(content_key).decrypt(iv, ciphertext + tag, parts[0].encode("ascii"))
+        plaintext = AESGCM(content_key).decrypt(iv, ciphertext + tag, jwe.protected.encode("ascii"))
     except InvalidTag:
         raise BadSignature("the JWE's authentication tag is wrong") from None
     return DecryptedJwe(header, _inflate(plaintext, max_plaintext) if "zip" in header else plaintext)
@@ -273,26 +293,22 @@ def _certificates(x5c: object) -> tuple[bytes, ...]:
         raise MalformedInput("a certificate in x5c is not base64") from None
 
 
-def _jwe_parts(jwe: str, max_plaintext: int) -> list[str]:
-    if len(jwe) > MAX_HEADER_BYTES + max_plaintext * 2:
-        raise MalformedInput(f"a JWE of {len(jwe)} bytes is too big")
-    parts = jwe.split(".", _JWE_PARTS)
-    if len(parts) != _JWE_PARTS:
-        raise MalformedInput("expected a JWE of five parts")
-    return parts
-
-
 def _derive_key(header: Mapping[str, Any], shared_secret: bytes) -> bytes:
     """Concat KDF (RFC 7518 4.6.2). Keys of AES-GCM are no longer than one round of SHA-256."""
-    size = CONTENT_ENCRYPTION[header["enc"]]
-    parties = []
-    for name in ("apu", "apv"):
-        if not isinstance(text := header.get(name, ""), str):
-            raise MalformedInput(f"expected {name} to be text")
-        parties.append(b64u_decode(text))
-    other_info = b"".join(len(text).to_bytes(4, "big") + text for text in (header["enc"].encode("ascii"), *parties))
+    enc = header["enc"]
+    size = CONTENT_ENCRYPTION[enc]
+    other_info = _with_length(enc.encode("ascii")) + _party(header, "apu") + _party(header, "apv")
     digest = hashlib.sha256(b"\x00\x00\x00\x01" + shared_secret + other_info + (size * 8).to_bytes(4, "big")).digest()
     return digest[:size]
+
+
+def _party(header: Mapping[str, Any], name: str) -> bytes:
+    """Return `apu` or `apv`, of which b64u_decode demands that it is text."""
+    return _with_length(b64u_decode(header[name])) if name in header else bytes(4)
+
+
+def _with_length(text: bytes) -> bytes:
+    return len(text).to_bytes(4, "big") + text
 
 
 def _inflate(compressed: bytes, max_bytes: int) -> bytes:

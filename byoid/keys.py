@@ -6,8 +6,8 @@ form of JOSE and COSE. Nothing here decides which algorithm is acceptable: calle
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Self, TypeAlias, cast
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -61,12 +61,11 @@ class PublicKey:
     """A loaded public key: P-256, P-384, P-521, Ed25519, or RSA of at least 2048 bits (PS256 only)."""
 
     native: NativePublicKey
-    curve: _Curve | None = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        native = self.native
-        curve = _CURVE_OF_NATIVE[native.curve.name] if isinstance(native, ec.EllipticCurvePublicKey) else None
-        object.__setattr__(self, "curve", curve)
+    @cached_property
+    def curve(self) -> _Curve | None:
+        """The curve of an EC key."""
+        return _CURVE_OF_NATIVE[self.native.curve.name] if isinstance(self.native, ec.EllipticCurvePublicKey) else None
 
     @classmethod
     def from_native(cls, native: object) -> Self:
@@ -109,10 +108,11 @@ class PublicKey:
             raise MalformedInput("expected a public JWK, got one with private members")
         try:
             key = cls(_load_public(jwk))
+            if jwk["kty"] == "EC":  # strict base64url: these texts are the only ones for this point
+                members = {"kty": "EC", "crv": jwk["crv"], "x": jwk["x"], "y": jwk["y"]}
+                vars(key).update(jwk=members, curve=_CURVES[jwk["crv"]])
         except (ValueError, TypeError, KeyError) as error:
             raise MalformedInput(f"the JWK is not a usable public key: {type(error).__name__}") from error
-        if jwk["kty"] == "EC":  # strict base64url: these texts are the only ones for this point
-            vars(key)["jwk"] = {member: jwk[member] for member in ("kty", "crv", "x", "y")}
         return key
 
     @classmethod
@@ -163,12 +163,12 @@ class PublicKey:
         Raises:
             BadSignature: it does not verify, has the wrong length, or the algorithm does not fit this key.
         """
-        if algorithm not in self.algorithms:
+        native: Any = self.native
+        curve = self.curve
+        if algorithm not in (curve.algorithms if curve else self.algorithms):
             raise BadSignature(
                 f"algorithm {algorithm} does not fit this key, which takes {', '.join(sorted(self.algorithms))}"
             )
-        native: Any = self.native
-        curve = self.curve
         try:
             if curve:
                 if len(signature) != 2 * curve.size:
@@ -322,5 +322,6 @@ def _load_point(curve_name: str, x: bytes, y: bytes) -> NativePublicKey:
     curve = _CURVES[curve_name]
     if len(x) != curve.size or len(y) != curve.size:
         raise ValueError
-    native = serialization.load_der_public_key(curve.spki_prefix + x + y)
-    return cast(ec.EllipticCurvePublicKey, native)  # the prefix says so
+    native: Any = serialization.load_der_public_key(curve.spki_prefix + x + y)  # EC: the prefix says so
+    key: ec.EllipticCurvePublicKey = native
+    return key

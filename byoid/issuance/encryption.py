@@ -15,7 +15,7 @@ from byoid.issuance.metadata import (
     CredentialRequestEncryption,
     CredentialResponseEncryptionSupport,
 )
-from byoid.jose import CONTENT_ENCRYPTION, KEY_AGREEMENT, decrypt, encrypt, parse_jwe_header
+from byoid.jose import CONTENT_ENCRYPTION, KEY_AGREEMENT, decrypt, encrypt, parse_jwe
 from byoid.keys import Jwk, PrivateKey
 from byoid.message import parse_message
 from byoid.wire_errors import InvalidEncryptionParameters
@@ -62,13 +62,13 @@ def decrypt_request(jwe: str, *, keys: Mapping[str, PrivateKey], support: Creden
         InvalidEncryptionParameters: not encrypted to one of the keys in one of the ways that the metadata list.
     """
     try:
-        header = parse_jwe_header(jwe)
-        key = keys.get(header.get("kid", ""))
+        parsed = parse_jwe(jwe)
+        key = keys.get(parsed.header.get("kid", ""))
         if key is None:
             raise WrongType("the JWE names no key of ours")
-        _require_listed("zip", header.get("zip"), support.zip_values_supported)
+        _require_listed("zip", parsed.header.get("zip"), support.zip_values_supported)
         enc = CONTENT_ENCRYPTION.keys() & set(support.enc_values_supported)
-        return decrypt(jwe, key, enc=enc, max_plaintext=MAX_REQUEST_BYTES).plaintext
+        return decrypt(parsed, key, enc=enc, max_plaintext=MAX_REQUEST_BYTES).plaintext
     except ByoidError as error:
         raise InvalidEncryptionParameters(
             "the request is not encrypted as the metadata say", detail=str(error)
@@ -119,11 +119,11 @@ def decrypt_response(jwe: str, *, key: PrivateKey, encryption: CredentialRespons
         WrongType: another `alg`, `enc`, `zip` or `kid` than asked for.
         BadSignature: encrypted to another key, or tampered with.
     """
-    header = parse_jwe_header(jwe)
-    if header.get("kid") != encryption.jwk.get("kid"):
+    parsed = parse_jwe(jwe)
+    if parsed.header.get("kid") != encryption.jwk.get("kid"):
         raise WrongType("the response is encrypted to another key than the one given")
-    _require_listed("zip", header.get("zip"), (encryption.zip,))
-    return parse_message(CredentialResponse, decrypt(jwe, key, enc=(encryption.enc,)).plaintext)
+    _require_listed("zip", parsed.header.get("zip"), (encryption.zip,))
+    return parse_message(CredentialResponse, decrypt(parsed, key, enc=(encryption.enc,)).plaintext)
 
 
 def _require_supported(wanted: CredentialResponseEncryption, support: CredentialResponseEncryptionSupport) -> None:

@@ -33,8 +33,8 @@ from byoid.presentation.response import (
     Response,
     ResponseEncryption,
     encrypt_response,
+    parse_encrypted_response,
     parse_response,
-    response_kid,
 )
 from byoid.trust.x509 import ChainCache
 from byoid.wire_errors import InvalidRequest
@@ -190,7 +190,7 @@ def parse_dc_api_response(data: Mapping[str, Any], *, encrypted: bool) -> Respon
         return parse_response(data)
     if not isinstance(data["response"], str):
         raise MalformedInput("expected the encrypted response as text")
-    return EncryptedResponse(data["response"], response_kid(data["response"]))
+    return parse_encrypted_response(data["response"])
 
 
 def _unsigned(data: Mapping[str, Any], origin: str) -> AuthenticatedRequest:

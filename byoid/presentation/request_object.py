@@ -16,7 +16,7 @@ from byoid.jose import (
     UnsignedJws,
     decrypt,
     encrypt,
-    parse_jwe_header,
+    parse_jwe,
     parse_jws,
     prepare_jws,
     x5c_header,
@@ -131,10 +131,11 @@ def decrypt_request_object(text: str, keys: Mapping[str, PrivateKey]) -> str:
     """
     if text.count(".") != 4:  # noqa: PLR2004 (a JWE has five parts, a JWS three)
         return text
-    kid = parse_jwe_header(text).get("kid")
+    jwe = parse_jwe(text)
+    kid = jwe.header.get("kid")
     if not isinstance(kid, str) or kid not in keys:
         raise MalformedInput("the request object is encrypted to an unknown key")
-    plaintext = decrypt(text, keys[kid], enc=CONTENT_ENCRYPTION).plaintext
+    plaintext = decrypt(jwe, keys[kid], enc=CONTENT_ENCRYPTION).plaintext
     if not plaintext.isascii():
         raise MalformedInput("expected a JWT in the encrypted request object")
     return plaintext.decode("ascii")

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from byoid.encoding import json_dumps, json_loads, json_object
 from byoid.errors import ByoidError, ClaimMismatch, MalformedInput
-from byoid.jose import KEY_AGREEMENT, decrypt, encrypt, parse_jwe_header
+from byoid.jose import KEY_AGREEMENT, Jwe, decrypt, encrypt, parse_jwe
 from byoid.keys import Jwk, PrivateKey, PublicKey
 from byoid.message import Message, parse_message
 from byoid.presentation.dcql import Identifier, NonEmpty
@@ -54,7 +54,7 @@ Response: TypeAlias = AuthorizationResponse | ErrorResponse
 class EncryptedResponse:
     """A response that is still encrypted; `kid` names the key, and so the request (8.3)."""
 
-    jwe: str
+    jwe: Jwe
     kid: str
 
 
@@ -120,7 +120,7 @@ def parse_form(form: Mapping[str, str], *, encrypted: bool) -> Response | Encryp
     if "response" in form:
         if not encrypted:
             raise MalformedInput("expected a response that is not encrypted")
-        return EncryptedResponse(form["response"], response_kid(form["response"]))
+        return parse_encrypted_response(form["response"])
     if "error" in form:
         return parse_message(ErrorResponse, form)
     if encrypted:
@@ -131,16 +131,17 @@ def parse_form(form: Mapping[str, str], *, encrypted: bool) -> Response | Encryp
     return parse_message(AuthorizationResponse, members)
 
 
-def response_kid(jwe: str) -> str:
-    """Return the `kid` of an encrypted response, not believed: to find the request whose key it is.
+def parse_encrypted_response(compact: str) -> EncryptedResponse:
+    """Read who an encrypted response is for: its `kid`, not believed, finds the request whose key it is.
 
     Raises:
         MalformedInput: not a JWE, or without `kid`.
     """
-    kid = parse_jwe_header(jwe).get("kid")
+    jwe = parse_jwe(compact)
+    kid = jwe.header.get("kid")
     if not isinstance(kid, str):
         raise MalformedInput("expected kid in the header of the encrypted response")
-    return kid
+    return EncryptedResponse(jwe, kid)
 
 
 def decrypt_response(encrypted: EncryptedResponse, key: PrivateKey, *, kid: str, enc: Collection[str]) -> Response:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from byoid import jose
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps
 from byoid.errors import BadSignature, ByoidError, MalformedInput, WrongType
-from byoid.jose import decrypt, encrypt, parse_jwe_header, parse_jws, prepare_jws, verify_jws, x5c_header
+from byoid.jose import decrypt, encrypt, parse_jwe, parse_jws, prepare_jws, verify_jws, x5c_header
 from byoid.keys import PrivateKey, PublicKey
 from byoid.signing import sign_now
 
@@ -258,7 +258,7 @@ def test_the_example_of_openid4vp_opens() -> None:
     decrypted = decrypt(RESPONSE["response"], PrivateKey.from_jwk(RESPONSE["private_jwk"]), enc={"A128GCM"})
 
     assert json.loads(decrypted.plaintext) == RESPONSE["plaintext"]
-    assert parse_jwe_header(RESPONSE["response"])["kid"] == RESPONSE["private_jwk"]["kid"]
+    assert parse_jwe(RESPONSE["response"]).header["kid"] == RESPONSE["private_jwk"]["kid"]
 
 
 def test_the_key_agreement_of_rfc_7518_is_reproduced() -> None:
@@ -280,7 +280,7 @@ def test_what_is_encrypted_opens(curve: str, enc: str, compress: bool) -> None:
     jwe = encrypt(b"content" * 100, jwk_of(recipient), enc=enc, apu=b"\x00\xff", apv=b"nonce", compress=compress)
 
     assert decrypt(jwe, recipient, enc={enc}).plaintext == b"content" * 100
-    assert parse_jwe_header(jwe)["kid"] == "response-key"
+    assert parse_jwe(jwe).header["kid"] == "response-key"
 
 
 def seal(recipient: PrivateKey, plaintext: bytes = b"{}", **changes: Any) -> str:
@@ -395,7 +395,7 @@ def test_a_jwe_for_another_key_stays_shut(recipient: PrivateKey) -> None:
 
 @pytest.mark.hostile
 def test_a_jwe_beyond_the_limit_is_not_even_taken_apart(recipient: PrivateKey) -> None:
-    with pytest.raises(MalformedInput, match="too big"):
+    with pytest.raises(MalformedInput, match="at most 67536"):
         decrypt("A" * 200_000, recipient, enc={"A256GCM"}, max_plaintext=1000)
     with pytest.raises(MalformedInput, match="at most 1000"):
         decrypt(seal(recipient, bytes(1001)), recipient, enc={"A256GCM"}, max_plaintext=1000)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode
 import httpx2
 
 from byoid.encoding import b64u_encode, json_dumps, sha256
-from byoid.jose import prepare_jws, x5c_header
+from byoid.jose import parse_jwe, prepare_jws, x5c_header
 from byoid.keys import PrivateKey
 from byoid.presentation.client_id import REQUEST_OBJECT_TYPE
 from byoid.presentation.request import ClientMetadata
@@ -180,7 +180,7 @@ class VerifierPeer:
         form = self.posted[position]
         if "response" not in form:
             return form
-        encrypted = EncryptedResponse(form["response"], "1")
+        encrypted = EncryptedResponse(parse_jwe(form["response"]), "1")
         return decrypt_response(encrypted, self.response_key, kid="1", enc=("A256GCM", "A128GCM")).to_wire()
 
     @property

@@ -20,7 +20,7 @@ from byoid.issuance.encryption import (
     select_encryption_key,
 )
 from byoid.issuance.metadata import CredentialIssuerMetadata, CredentialRequestEncryption
-from byoid.jose import encrypt, parse_jwe_header
+from byoid.jose import encrypt, parse_jwe
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
 from byoid.wire_errors import InvalidEncryptionParameters
@@ -48,7 +48,7 @@ def test_what_the_wallet_encrypts_the_issuer_opens(
     support: CredentialRequestEncryption, issuer_encryption_key: PrivateKey
 ) -> None:
     jwe = encrypt_request(ASKING, support=support)
-    header = parse_jwe_header(jwe)
+    header = parse_jwe(jwe).header
 
     assert (header["alg"], header["enc"], header["kid"], header["zip"]) == ("ECDH-ES", "A256GCM", "e1", "DEF")
     assert parse_credential_request(decrypt_request(jwe, keys={"e1": issuer_encryption_key}, support=support)) == ASKING
@@ -60,8 +60,8 @@ def test_without_zip_values_nothing_is_compressed(
     plain = support.model_copy(update={"zip_values_supported": None, "enc_values_supported": ("A128GCM",)})
     jwe = encrypt_request(PLAIN, support=plain)
 
-    assert "zip" not in parse_jwe_header(jwe)
-    assert parse_jwe_header(jwe)["enc"] == "A128GCM"
+    assert "zip" not in parse_jwe(jwe).header
+    assert parse_jwe(jwe).header["enc"] == "A128GCM"
     assert decrypt_request(jwe, keys={"e1": issuer_encryption_key}, support=plain)
 
 
@@ -69,7 +69,7 @@ def test_without_zip_values_nothing_is_compressed(
 def test_what_the_issuer_encrypts_the_wallet_opens(zipped: str | None) -> None:
     wanted = WANTED.model_copy(update={"zip": zipped})
     jwe = encrypt_response(RESPONSE, encryption=wanted)
-    header = parse_jwe_header(jwe)
+    header = parse_jwe(jwe).header
 
     assert (header["kid"], header.get("zip")) == ("w1", zipped)
     assert decrypt_response(jwe, key=WALLET_KEY, encryption=wanted) == RESPONSE

@@ -18,7 +18,7 @@ from byoid.errors import (
     UntrustedIssuer,
     WrongType,
 )
-from byoid.jose import parse_jwe_header, parse_jws
+from byoid.jose import parse_jwe, parse_jws
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
 from byoid.presentation.client_id import Prefix, RegisteredClient, VerifierTrust, parse_client_id
@@ -326,7 +326,7 @@ def test_a_request_object_is_encrypted_to_the_wallets_key(world: World) -> None:
 
     encrypted = encrypt_request_object(jwt, metadata)
 
-    assert parse_jwe_header(encrypted)["cty"] == "oauth-authz-req+jwt"
+    assert parse_jwe(encrypted).header["cty"] == "oauth-authz-req+jwt"
     assert decrypt_request_object(encrypted, {"w": key}) == jwt
     assert decrypt_request_object(jwt, {}) == jwt
     with pytest.raises(MalformedInput):

@@ -8,7 +8,7 @@ import pytest
 
 from byoid.encoding import json_dumps
 from byoid.errors import BadSignature, ByoidError, ClaimMismatch, MalformedInput, WrongType
-from byoid.jose import encrypt, parse_jwe_header
+from byoid.jose import encrypt, parse_jwe
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
 from byoid.presentation.request import ClientMetadata
@@ -20,9 +20,9 @@ from byoid.presentation.response import (
     choose_response_encryption,
     decrypt_response,
     encrypt_response,
+    parse_encrypted_response,
     parse_form,
     require_state,
-    response_kid,
     to_form,
 )
 from byoid.wire_errors import InvalidRequest
@@ -63,10 +63,10 @@ def test_a_wallet_encrypts_with_the_better_algorithm_and_names_the_key(offered: 
 
     jwe = encrypt_response(RESPONSE, encryption)
 
-    header = parse_jwe_header(jwe)
+    header = parse_jwe(jwe).header
     assert (header["enc"], header["kid"], header["alg"]) == (chosen, "1", "ECDH-ES")
     assert encryption.thumbprint == KEY.public.thumbprint
-    opened = decrypt_response(EncryptedResponse(jwe, response_kid(jwe)), KEY, kid="1", enc=[chosen])
+    opened = decrypt_response(parse_encrypted_response(jwe), KEY, kid="1", enc=[chosen])
     assert opened == RESPONSE
 
 
@@ -109,7 +109,7 @@ def test_an_error_may_come_in_the_clear(encrypted: bool) -> None:
 def test_an_error_may_come_encrypted() -> None:
     encryption = choose_response_encryption(metadata(JWK))
     jwe = encrypt_response(ErrorResponse(error="access_denied"), encryption)
-    opened = decrypt_response(EncryptedResponse(jwe, "1"), KEY, kid="1", enc=["A128GCM"])
+    opened = decrypt_response(parse_encrypted_response(jwe), KEY, kid="1", enc=["A128GCM"])
     assert opened == ErrorResponse(error="access_denied")
 
 
@@ -156,14 +156,14 @@ JWES: list[tuple[str, str, type[ByoidError]]] = [
 @pytest.mark.parametrize(("jwe", "error"), [pytest.param(*case[1:], id=case[0]) for case in JWES])
 def test_an_encrypted_response_that_breaks_a_rule_is_refused(jwe: str, error: type[ByoidError]) -> None:
     with pytest.raises(error):
-        decrypt_response(EncryptedResponse(jwe, response_kid(jwe)), KEY, kid="1", enc=["A128GCM"])
+        decrypt_response(parse_encrypted_response(jwe), KEY, kid="1", enc=["A128GCM"])
 
 
 @pytest.mark.hostile
 def test_an_encrypted_response_must_name_its_key() -> None:
     nameless = {name: value for name, value in JWK.items() if name != "kid"}
     with pytest.raises(MalformedInput):
-        response_kid(encrypt(GOOD, nameless, enc="A128GCM"))
+        parse_encrypted_response(encrypt(GOOD, nameless, enc="A128GCM"))
 
 
 def test_the_state_must_come_back() -> None:
