@@ -8,12 +8,15 @@ from typing import Final
 from byoid.errors import ByoidError
 from byoid.formats.status_list import parse_status_list_token, verify_status_list_token
 from byoid.service import jobs
+from byoid.service.database import Expiry
 from byoid.trust.anchors import Purpose
 from byoid.trust.x509 import verify_chain
 from verifier.context import Verifier
+from verifier.tables import rate_limits
 
 _logger = logging.getLogger(__name__)
 _WEBHOOKS_EVERY: Final = timedelta(seconds=2)
+_RATE_LIMITS: Final = Expiry(rate_limits, expires_at=rate_limits.c.expires_at)
 
 
 def verifier_jobs(verifier: Verifier) -> list[jobs.Job]:
@@ -29,6 +32,7 @@ async def expire(verifier: Verifier) -> int:
     """Delete transactions, results and queries whose time is over; return how many."""
     now = verifier.clock()
     gone = await verifier.transactions.expiry.run(verifier.store.database, now=now)
+    gone += await _RATE_LIMITS.run(verifier.store.database, now=now)
     return gone + await verifier.store.expire_queries(now=now)
 
 

@@ -15,6 +15,7 @@ from byoid.relying_party.sql import transactions_table
 from byoid.service.database import Json, UtcDateTime, service_metadata
 from byoid.service.jobs import jobs_table
 from byoid.service.outbox import outbox_table
+from byoid.service.rate_limits import rate_limits_table
 
 
 class VerifierTable(SQLModel, registry=registry(metadata=service_metadata())):
@@ -82,3 +83,4 @@ def table_of(model: type[VerifierTable]) -> Table:
 transactions: Table = transactions_table(VerifierTable.metadata)
 outbox: Table = outbox_table(VerifierTable.metadata)
 jobs: Table = jobs_table(VerifierTable.metadata)
+rate_limits: Table = rate_limits_table(VerifierTable.metadata)
