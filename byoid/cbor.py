@@ -5,7 +5,7 @@ before or while decoding, since until a signature verifies they are an attacker'
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import isfinite
@@ -19,19 +19,30 @@ from byoid.lazy import cached_property
 MAX_CBOR_BYTES: Final = 1 << 20
 MAX_CBOR_DEPTH: Final = 16
 
-_ENCODED_CBOR, _FULL_DATE = 24, 1004
-_BYTE_STRING, _TEXT, _ARRAY, _MAP, _TAG = 2, 3, 4, 5, 6  # major types
+_ENCODED_CBOR = 24
+_INTEGER, _NEGATIVE, _BYTE_STRING, _TEXT, _ARRAY, _MAP, _TAG = range(7)  # major types
 # Up to here too few keys fit into one map to be worth looking at them; most credentials are smaller.
 _UNSCANNED_BYTES: Final = 4096
 _PLAIN: Final = frozenset({str, bytes, int, bool, type(None), datetime, date})
 _LONG_HEADS: Final = range(24, 28)  # the argument follows in 1, 2, 4 or 8 bytes
+_SHORT_HEADS: Final = tuple(
+    bytes((major << 5 | argument,) if argument < _LONG_HEADS.start else (major << 5 | _LONG_HEADS.start, argument))
+    for major in range(7)
+    for argument in range(256)
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class EncodedCbor:
     """CBOR inside a byte string, tag 24: it is hashed and signed as bytes, so the bytes are what is kept."""
 
     raw: bytes
+
+    def __init__(self, raw: bytes, _immutable: bool = False) -> None:
+        """Take the bytes; the decoder calls this for a tag 24, with a second argument that says nothing here."""
+        if type(raw) is not bytes:
+            raise ValueError("tag 24 holds a byte string")
+        vars(self)["raw"] = raw
 
     @cached_property
     def value(self) -> Any:
@@ -46,49 +57,86 @@ class EncodedCbor:
 
 def cbor_head(major: int, argument: int) -> bytes:
     """Encode the head of a data item in its shortest form (RFC 8949 section 3)."""
-    if argument < 24:  # noqa: PLR2004
-        return bytes((major << 5 | argument,))
-    size = next(size for size in (1, 2, 4, 8) if argument < 1 << 8 * size)
+    if argument < 1 << 8:
+        return _SHORT_HEADS[major << 8 | argument]
+    size = 2 if argument < 1 << 16 else 4 if argument < 1 << 32 else 8
     return bytes((major << 5 | 23 + size.bit_length(),)) + argument.to_bytes(size, "big")
 
 
 def encode_bytes(raw: bytes) -> bytes:
     """Encode a byte string."""
-    return cbor2.dumps(raw)
+    return cbor_head(_BYTE_STRING, len(raw)) + raw
+
+
+def encode_text(text: str) -> bytes:
+    """Encode a text string."""
+    raw = text.encode()
+    return cbor_head(_TEXT, len(raw)) + raw
 
 
 def encode_tag24(raw: bytes) -> bytes:
     """Wrap encoded CBOR as `#6.24(bstr .cbor …)`."""
-    return b"\xd8\x18" + encode_bytes(raw)
-
-
-def _encode_own(encoder: Any, value: object) -> None:
-    if isinstance(value, EncodedCbor):
-        encoder.encode(cbor2.CBORTag(_ENCODED_CBOR, value.raw))
-    else:
-        raise TypeError(f"CBOR has no form for {type(value).__name__}")
+    return b"\xd8\x18" + cbor_head(_BYTE_STRING, len(raw)) + raw
 
 
 def cbor_dumps(value: Any) -> bytes:
     """Encode deterministically: shortest forms, map keys sorted by length, then bytes (RFC 8949 section 4.2.3).
 
     EncodedCbor becomes tag 24, an aware datetime tag 0, a date tag 1004 (RFC 8943).
+
+    Raises:
+        TypeError, ValueError, OverflowError: our own fault: CBOR, or byoid, has no form for the value.
     """
-    return cbor2.dumps(
-        value, canonical=True, default=_encode_own, encoders={date: _encode_full_date, datetime: _encode_tdate}
-    )
+    return _ENCODERS.get(type(value), _encode_derived)(value)
 
 
-def _encode_full_date(encoder: Any, value: date) -> None:
-    encoder.encode(cbor2.CBORTag(_FULL_DATE, value.isoformat()))
+def _encode_integer(value: int) -> bytes:
+    return cbor_head(_INTEGER, value) if value >= 0 else cbor_head(_NEGATIVE, -1 - value)
 
 
-def _encode_tdate(encoder: Any, value: datetime) -> None:
+def _encode_array(value: Sequence[Any]) -> bytes:
+    return cbor_head(_ARRAY, len(value)) + b"".join(map(cbor_dumps, value))
+
+
+def _encode_map(value: Mapping[Any, Any]) -> bytes:
+    members = {cbor_dumps(name): cbor_dumps(member) for name, member in value.items()}
+    return cbor_head(_MAP, len(members)) + b"".join([name + members[name] for name in sorted(sorted(members), key=len)])
+
+
+def _encode_full_date(value: date) -> bytes:
+    return b"\xd9\x03\xec\x6a" + value.isoformat().encode()
+
+
+def _encode_tdate(value: datetime) -> bytes:
     if value.tzinfo is None:
         raise ValueError("expected an aware datetime")
     # ISO 18013-5 9.1.2.4 (tdate): no fraction of a second, UTC as Z.
-    text = value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-    encoder.encode(cbor2.CBORTag(0, f"{text}Z"))
+    return b"\xc0\x74" + value.astimezone(UTC).isoformat()[:19].encode() + b"Z"
+
+
+def _encode_derived(value: Any) -> bytes:
+    """Encode an enumeration, a named tuple and their like as the type that they are derived from."""
+    for kind, encode in _ENCODERS.items():
+        if isinstance(value, kind):
+            return encode(value)
+    raise TypeError(f"CBOR has no form for {type(value).__name__}")
+
+
+_ENCODERS: Final[Mapping[type, Callable[[Any], bytes]]] = {
+    str: encode_text,
+    bytes: encode_bytes,
+    bool: lambda value: b"\xf5" if value else b"\xf4",
+    int: _encode_integer,
+    type(None): lambda _none: b"\xf6",
+    datetime: _encode_tdate,
+    date: _encode_full_date,
+    float: lambda value: cbor2.dumps(value, canonical=True),
+    EncodedCbor: lambda value: encode_tag24(value.raw),
+    Mapping: _encode_map,
+    list: _encode_array,
+    tuple: _encode_array,
+    dict: _encode_map,
+}
 
 
 def cbor_loads(data: bytes, *, max_bytes: int = MAX_CBOR_BYTES) -> Any:
@@ -178,16 +226,13 @@ def _refuse_container_keys(data: bytes) -> None:
             containers.append((major == _MAP, argument * (major - 3)))
 
 
-def _encoded_cbor(value: object, _immutable: bool) -> EncodedCbor:
-    if not isinstance(value, bytes):
-        raise ValueError("tag 24 holds a byte string")
-    return EncodedCbor(value)
-
-
 def _refuse_tag(_value: object, _immutable: bool) -> Any:
     raise ValueError("a tag that byoid does not use")
 
 
 # cbor2 has decoders for these, and would use them.
 _DANGEROUS_TAGS: Final = (1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 43000, 55799)
-_TAGS: Final = {_ENCODED_CBOR: _encoded_cbor, **dict.fromkeys(_DANGEROUS_TAGS, _refuse_tag)}
+_TAGS: Final[Mapping[int, Callable[[Any, bool], Any]]] = {
+    _ENCODED_CBOR: EncodedCbor,
+    **dict.fromkeys(_DANGEROUS_TAGS, _refuse_tag),
+}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from byoid.cbor import MAX_CBOR_BYTES, cbor_dumps, cbor_head, cbor_loads, encode_bytes
+from byoid.cbor import MAX_CBOR_BYTES, cbor_dumps, cbor_loads, encode_bytes
 from byoid.errors import BadSignature, MalformedInput, WrongType
 from byoid.keys import PublicKey
 from byoid.lazy import cached_property
@@ -21,6 +21,7 @@ MAX_CERTIFICATES: Final = 8
 
 ALGORITHM, CRITICAL, CONTENT_TYPE, KEY_ID, TYPE, X5CHAIN = 1, 2, 3, 4, 16, 33  # header parameters
 _TAG_MAC0, _TAG_SIGN1, _TAG_CWT = b"\xd1", b"\xd2", b"\xd8\x3d"
+_SIGNATURE1, _MAC0 = b"\x84\x6aSignature1", b"\x84\x64MAC0"  # an array of four, and its first element
 
 _NUMBER_OF: Final = {"ES256": -7, "ES384": -35, "ES512": -36, "EdDSA": -8, "Ed25519": -8, "PS256": -37}
 # The second number of each pair is the fully specified one of RFC 9864: the same algorithm for the keys that fit.
@@ -100,9 +101,8 @@ class VerifiedSign1:
 
 
 def _to_be_signed(context: bytes, protected: bytes, external_aad: bytes, payload: bytes) -> bytes:
-    """Build a Sig_structure or MAC_structure (RFC 9052 4.4, 6.3): an array of four."""
-    head = b"\x84" + cbor_head(3, len(context)) + context
-    return head + encode_bytes(protected) + encode_bytes(external_aad) + encode_bytes(payload)
+    """Build a Sig_structure or MAC_structure (RFC 9052 4.4, 6.3): an array of four, its context encoded already."""
+    return context + encode_bytes(protected) + encode_bytes(external_aad) + encode_bytes(payload)
 
 
 def prepare_sign1(
@@ -127,7 +127,7 @@ def prepare_sign1(
         tagged: put tag 18 in front.
     """
     encoded = cbor_dumps({ALGORITHM: _NUMBER_OF[algorithm], **(protected or {})})
-    signing_input = _to_be_signed(b"Signature1", encoded, external_aad, payload)
+    signing_input = _to_be_signed(_SIGNATURE1, encoded, external_aad, payload)
     return UnsignedSign1(signing_input, encoded, dict(unprotected or {}), None if detached else payload, tagged)
 
 
@@ -174,7 +174,7 @@ def verify_sign1(
     if algorithm not in algorithms:
         raise WrongType(f"expected a signature with {' or '.join(sorted(algorithms))}, got {algorithm}")
     content = _content(parsed, payload)
-    signing_input = _to_be_signed(b"Signature1", parsed.protected_bytes, external_aad, content)
+    signing_input = _to_be_signed(_SIGNATURE1, parsed.protected_bytes, external_aad, content)
     key.verify(algorithm, signing_input, parsed.signature)
     return VerifiedSign1(parsed.protected, parsed.unprotected, content)
 
@@ -184,7 +184,7 @@ def create_mac0(
 ) -> bytes:
     """Create a COSE_Mac0 with HMAC 256/256 (RFC 9052 6.2)."""
     protected = cbor_dumps({ALGORITHM: _HMAC_256})
-    mac = hmac.digest(key, _to_be_signed(b"MAC0", protected, external_aad, payload), "sha256")
+    mac = hmac.digest(key, _to_be_signed(_MAC0, protected, external_aad, payload), "sha256")
     content = b"\xf6" if detached else encode_bytes(payload)
     return (_TAG_MAC0 if tagged else b"") + b"\x84" + encode_bytes(protected) + b"\xa0" + content + encode_bytes(mac)
 
@@ -212,7 +212,7 @@ def verify_mac0(
     if parsed.protected.get(ALGORITHM) != _HMAC_256:
         raise WrongType("expected a MAC with HMAC 256/256, got another algorithm")
     content = _content(parsed, payload)
-    expected = hmac.digest(key, _to_be_signed(b"MAC0", parsed.protected_bytes, external_aad, content), "sha256")
+    expected = hmac.digest(key, _to_be_signed(_MAC0, parsed.protected_bytes, external_aad, content), "sha256")
     if not hmac.compare_digest(expected, parsed.signature):
         raise BadSignature("the MAC does not verify")
     return VerifiedSign1(parsed.protected, parsed.unprotected, content)

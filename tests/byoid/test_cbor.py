@@ -1,8 +1,12 @@
 """Strict CBOR: RFC 8949's own examples, and one bad encoding for each rule."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from enum import StrEnum
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+import cbor2
 import pytest
 
 from byoid.cbor import (
@@ -62,9 +66,38 @@ def test_a_moment_is_written_in_utc_without_fractions() -> None:
         cbor_dumps(datetime(2026, 11, 22))
 
 
-def test_what_cbor_has_no_form_for_is_our_own_fault() -> None:
-    with pytest.raises(TypeError):
-        cbor_dumps(object())
+class Colour(StrEnum):
+    RED = "red"
+
+
+class Pair(NamedTuple):
+    left: int
+    right: str
+
+
+def test_derived_types_are_encoded_as_what_they_are_derived_from() -> None:
+    value = {Colour.RED: Pair(1, "x"), "view": MappingProxyType({"a": HTTPStatus.OK})}
+
+    assert cbor_loads(cbor_dumps(value)) == {"red": [1, "x"], "view": {"a": 200}}
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, 1j, [object()], {"a": {1}}])
+def test_what_cbor_has_no_form_for_is_our_own_fault(value: object) -> None:
+    with pytest.raises(TypeError, match="no form"):
+        cbor_dumps(value)
+
+
+@pytest.mark.parametrize("value", [2**64, -(2**64) - 1])
+def test_numbers_that_need_a_tag_are_our_own_fault(value: int) -> None:
+    with pytest.raises(OverflowError):
+        cbor_dumps(value)
+
+
+@pytest.mark.parametrize("size", [0, 23, 24, 255, 256, 65535, 65536])
+def test_an_independent_encoder_agrees(size: int) -> None:
+    value = {"text": "é" * size, "bytes": bytes(size), "array": [size, -size, True, None, 0.5], size: {}}
+
+    assert cbor_dumps(value) == cbor2.dumps(value, canonical=True)
 
 
 def test_cbor_in_a_byte_string_keeps_its_bytes() -> None:

@@ -5,14 +5,13 @@ The credential is IssuerSigned, encoded; OpenID4VCI sends it as base64url.
 """
 
 import os
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from cbor2 import dumps
-
-from byoid.cbor import cbor_dumps, cbor_head, encode_tag24
+from byoid.cbor import cbor_dumps, cbor_head, encode_bytes, encode_tag24, encode_text
 from byoid.cose import X5CHAIN, UnsignedSign1, prepare_sign1, public_key_to_cose_key, x5chain_header
 from byoid.formats.identifier_list import IdentifierReference
 from byoid.formats.mdoc.mso import DIGEST_ALGORITHMS, VERSION, KeyAuthorizations, ValidityInfo
@@ -25,8 +24,6 @@ _DIGEST_ID: Final = b"\xa4\x68digestID"
 _RANDOM: Final = b"\x66random\x58\x20"
 _ELEMENT_IDENTIFIER: Final = b"\x71elementIdentifier"
 _ELEMENT_VALUE: Final = b"\x6celementValue"
-_TAG_24: Final = b"\xd8\x18"
-_PLAIN: Final = frozenset({str, bytes, int, bool})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +84,13 @@ def prepare_mdoc(  # noqa: PLR0913  # the members of the MSO, each needed, each 
     items, digests = _seal_all(namespaces, digest_algorithm)
     mso = (
         (b"\xa6" if status is None else b"\xa7")
-        + b"\x67version" + dumps(VERSION)
-        + b"\x6fdigestAlgorithm" + dumps(digest_algorithm)
+        + b"\x67version" + encode_text(VERSION)
+        + b"\x6fdigestAlgorithm" + encode_text(digest_algorithm)
         + b"\x6cvalueDigests" + digests
         + b"\x6ddeviceKeyInfo" + _device_key_info(device_key, key_authorizations)
-        + b"\x67docType" + dumps(doctype)
+        + b"\x67docType" + encode_text(doctype)
         + b"\x6cvalidityInfo" + _validity_info(validity)
-        + (b"" if status is None else b"\x66status" + dumps(status.to_claim()))
+        + (b"" if status is None else b"\x66status" + cbor_dumps(status.to_claim()))
     )  # fmt: skip
     header = {X5CHAIN: x5chain_header(x5chain)}
     return UnsignedMdoc(items, prepare_sign1(encode_tag24(mso), algorithm=algorithm, unprotected=header))
@@ -111,68 +108,50 @@ def _seal_all(namespaces: Mapping[str, Mapping[str, Any]], digest_algorithm: str
         raise ValueError("expected at least one namespace, and at least one element in each")
     items, digests = [head := cbor_head(5, len(namespaces))], [head]
     for namespace, elements in namespaces.items():
-        name = dumps(namespace)
+        name, count = encode_text(namespace), len(elements)
         sealed, digest_of = _seal(elements, digest_algorithm)
-        items += [name, cbor_head(4, len(sealed)), *sealed]
-        digests += [name, dumps(digest_of)]
+        items += [name, cbor_head(4, count), *sealed]
+        digests += [name, cbor_head(5, count), *digest_of]
     return b"".join(items), b"".join(digests)
 
 
-def _seal(elements: Mapping[str, Any], digest_algorithm: str) -> tuple[list[bytes], dict[int, bytes]]:
-    """Return each element as IssuerSignedItemBytes, and the digests by digest ID.
+def _seal(elements: Mapping[str, Any], digest_algorithm: str) -> tuple[list[bytes], list[bytes]]:
+    """Return each element as IssuerSignedItemBytes, and the members of its namespace's DigestIDs, all encoded.
 
     The IDs are a random permutation: an ID tells nothing about the elements that are not shown.
     """
     digest, count = DIGEST_ALGORITHMS[digest_algorithm], len(elements)
-    salts, ranks = os.urandom(SALT_BYTES * count), os.urandom(8 * count)
-    order = sorted(range(count), key=lambda place: ranks[8 * place : 8 * place + 8])
-    sealed = []
-    for (name, value), digest_id, start in zip(elements.items(), order, range(0, len(salts), SALT_BYTES), strict=True):
-        sealed.append(
-            _TAG_24
-            + dumps(
-                _DIGEST_ID + dumps(digest_id)
-                + _RANDOM + salts[start : start + SALT_BYTES]
-                + _ELEMENT_IDENTIFIER + dumps(name)
-                + _ELEMENT_VALUE + encode_value(value)
-            )
+    salts, ranks = os.urandom(SALT_BYTES * count), struct.unpack(f"{count}Q", os.urandom(8 * count))
+    order = sorted(range(count), key=ranks.__getitem__)
+    sealed, digests = [], [b""] * count
+    for place, (digest_id, (name, value)) in enumerate(zip(order, elements.items(), strict=True)):
+        item = (
+            _DIGEST_ID, cbor_head(0, digest_id),
+            _RANDOM, salts[SALT_BYTES * place : SALT_BYTES * (place + 1)],
+            _ELEMENT_IDENTIFIER, encode_text(name),
+            _ELEMENT_VALUE, cbor_dumps(value),
         )  # fmt: skip
-    return sealed, dict(sorted(zip(order, map(digest, sealed), strict=True)))
-
-
-def encode_value(value: object) -> bytes:
-    """Encode an element's value; a date as a full-date, a datetime as a tdate."""
-    if type(value) in _PLAIN:
-        return dumps(value)
-    if isinstance(value, datetime):
-        return _tdate(value)
-    if isinstance(value, date):
-        return b"\xd9\x03\xec\x6a" + value.isoformat().encode("ascii")
-    return cbor_dumps(value)
-
-
-def _tdate(value: datetime) -> bytes:
-    """Encode a tdate: tag 0, UTC as Z, no fraction of a second (9.1.2.4)."""
-    if value.tzinfo is None:
-        raise ValueError("expected an aware datetime")
-    return b"\xc0\x74" + value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds").encode("ascii") + b"Z"
+        encoded = encode_tag24(b"".join(item))
+        sealed.append(encoded)
+        digests[digest_id] = cbor_head(0, digest_id) + encode_bytes(digest(encoded))
+    return sealed, digests
 
 
 def _device_key_info(device_key: PublicKey, key_authorizations: KeyAuthorizations | None) -> bytes:
     info: dict[str, Any] = {"deviceKey": public_key_to_cose_key(device_key)}
     if key_authorizations is not None and (names := key_authorizations.to_map()):
         info["keyAuthorizations"] = names
-    return dumps(info)
+    return cbor_dumps(info)
 
 
 def _validity_info(validity: ValidityInfo) -> bytes:
     update = validity.expected_update
     return (
         (b"\xa3" if update is None else b"\xa4")
-        + b"\x66signed" + _tdate(validity.signed)
-        + b"\x69validFrom" + _tdate(validity.valid_from)
-        + b"\x6avalidUntil" + _tdate(validity.valid_until)
-        + (b"" if update is None else b"\x6eexpectedUpdate" + _tdate(update))
+        + b"\x66signed" + cbor_dumps(validity.signed)
+        + b"\x69validFrom" + cbor_dumps(validity.valid_from)
+        + b"\x6avalidUntil" + cbor_dumps(validity.valid_until)
+        + (b"" if update is None else b"\x6eexpectedUpdate" + cbor_dumps(update))
     )  # fmt: skip
 
 

@@ -8,9 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from cbor2 import dumps
-
-from byoid.cbor import cbor_dumps, cbor_head, encode_tag24
+from byoid.cbor import cbor_dumps, cbor_head, encode_tag24, encode_text
 from byoid.cose import UnsignedSign1, create_mac0, prepare_sign1
 from byoid.errors import ClaimMismatch
 from byoid.formats.mdoc.issue import encode_issuer_signed
@@ -181,7 +179,7 @@ class HeldMdoc:
         self.mso.key_authorizations.require(device_namespaces)
         signed_by_device = encode_tag24(cbor_dumps(device_namespaces))
         head = (
-            b"\xa3\x67docType" + dumps(self.doctype)
+            b"\xa3\x67docType" + encode_text(self.doctype)
             + b"\x6cissuerSigned" + encode_issuer_signed(self._select(elements), self._issuer_auth)
             + b"\x6cdeviceSigned\xa2\x6anameSpaces" + signed_by_device + b"\x6adeviceAuth"
         )  # fmt: skip
@@ -199,7 +197,7 @@ class HeldMdoc:
             return b""
         parts = [cbor_head(5, len(chosen))]
         for namespace, items in chosen.items():
-            parts += [dumps(namespace), cbor_head(4, len(items)), *items.values()]
+            parts += [encode_text(namespace), cbor_head(4, len(items)), *items.values()]
         return b"".join(parts)
 
     @cached_property

@@ -6,11 +6,10 @@ Spec: OpenID4VP 1.0 B.2.6.1 (redirects) and B.2.6.2 (Digital Credentials API); I
 
 from typing import Final
 
-from cbor2 import dumps
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from byoid.cbor import encode_tag24
+from byoid.cbor import cbor_dumps, encode_tag24, encode_text
 from byoid.encoding import sha256
 from byoid.keys import PrivateKey, PublicKey
 
@@ -51,7 +50,7 @@ def device_authentication_bytes(session_transcript: bytes, doctype: str, device_
         doctype: of the document.
         device_namespaces: DeviceNameSpacesBytes with its tag 24, as sent.
     """
-    return encode_tag24(b"\x84\x74DeviceAuthentication" + session_transcript + dumps(doctype) + device_namespaces)
+    return encode_tag24(b"\x84\x74DeviceAuthentication" + session_transcript + encode_text(doctype) + device_namespaces)
 
 
 def agree_mac_key(own: PrivateKey, peer: PublicKey, session_transcript: bytes) -> bytes:
@@ -67,7 +66,7 @@ def agree_mac_key(own: PrivateKey, peer: PublicKey, session_transcript: bytes) -
 
 def _session_transcript(handover: str, handover_info: list[str | bytes | None]) -> bytes:
     """Return [null, null, [handover, SHA-256 of the encoded info]]: no device engagement, no reader key."""
-    return dumps([None, None, [handover, sha256(dumps(handover_info))]])
+    return cbor_dumps([None, None, [handover, sha256(cbor_dumps(handover_info))]])
 
 
 def _require_thumbprint(thumbprint: bytes | None) -> None:

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from cbor2 import dumps
-
-from byoid.cbor import EncodedCbor, cbor_loads, cbor_loads_each, require_plain
+from byoid.cbor import EncodedCbor, cbor_loads, cbor_loads_each, encode_tag24, require_plain
 from byoid.cose import Sign1, parse_sign1
 from byoid.errors import MalformedInput
 from byoid.formats.mdoc.mso import member, require_version
@@ -19,7 +17,6 @@ from byoid.formats.mdoc.mso import member, require_version
 MIN_SALT_BYTES: Final = 16  # 9.1.2.5
 MAX_DIGEST_ID: Final = 2**32 - 1  # the standard has 2^31 - 1, but @owf/mdoc issues 32 random bits
 STATUS_OK: Final = 0
-TAG_24: Final = b"\xd8\x18"
 
 
 class IssuerSignedItem(NamedTuple):
@@ -150,7 +147,7 @@ def _item(value: object, raw: bytes) -> IssuerSignedItem:
     if type(name) is not str:
         raise MalformedInput("expected an elementIdentifier that is text")
     require_plain(element_value)
-    return IssuerSignedItem(digest_id, name, element_value, TAG_24 + dumps(raw))
+    return IssuerSignedItem(digest_id, name, element_value, encode_tag24(raw))
 
 
 def _device_signed(value: Mapping[Any, Any]) -> DeviceSigned:
@@ -170,7 +167,7 @@ def _device_signed(value: Mapping[Any, Any]) -> DeviceSigned:
     if is_mac == ("deviceSignature" in device_auth):
         raise MalformedInput("expected either a deviceSignature or a deviceMac")
     device_auth_of_kind = member(device_auth, "deviceMac" if is_mac else "deviceSignature", list)
-    return DeviceSigned(namespaces, TAG_24 + dumps(encoded.raw), device_auth_of_kind, is_mac)
+    return DeviceSigned(namespaces, encoded.encoded, device_auth_of_kind, is_mac)
 
 
 def _document_errors(value: list[Any]) -> dict[str, int]:
