@@ -42,9 +42,9 @@ async def run_jobs(agency: Agency) -> None:
 
 
 async def _within_lease(work: Awaitable[int]) -> int:
-    """Do as much as fits into this job's lease; the next period goes on where this one stopped."""
+    """Do as much as a job may at a time; the next period goes on where this one stopped."""
     try:
-        async with asyncio.timeout((jobs.LEASE / 2).total_seconds()):
+        async with asyncio.timeout((jobs.LONGEST_RUN / 2).total_seconds()):
             return await work
     except TimeoutError:
         return 0

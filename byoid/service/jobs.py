@@ -1,8 +1,9 @@
 """Work without a request: each job runs once per period, however many workers there are.
 
 A job is `async () -> int`: idempotent, bounded, returning how many rows it touched. A row per job says when it is due
-and who holds it until when; taking it is a compare-and-set. A worker that dies loses its lease, and another one goes
-on. Nothing correct may depend on a job having run: expiry is also checked where a value is read.
+and who holds it until when; taking it is a compare-and-set. Whoever runs a job renews its lease; a worker that dies is
+missed when it ends, and another one goes on. Who cannot renew stops. Nothing correct may depend on a job having run:
+expiry is also checked where a value is read.
 """
 
 import asyncio
@@ -16,12 +17,19 @@ from typing import Final
 
 from sqlalchemy import Column, MetaData, String, Table, bindparam, update
 
+from byoid.errors import ByoidError
 from byoid.service.database import Database, UtcDateTime, insert
 
 _logger = logging.getLogger(__name__)
-LEASE: Final = timedelta(minutes=5)
+LEASE: Final = timedelta(seconds=20)  # how long a worker that has died is not missed
+LONGEST_RUN: Final = timedelta(minutes=5)
+_RENEWALS: Final = 4  # in the time of a lease
 _LONGEST_PAUSE: Final = timedelta(seconds=30)
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class LeaseLost(ByoidError):
+    """This worker was slower than its lease, and another one has begun; what it had done stays done."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,11 @@ class JobRunner:
             )
             .values(holder=bindparam("me"), held_until=bindparam("lease_end"))
         )
+        self._renew = (
+            update(table)
+            .where(columns.name == bindparam("job"), columns.holder == bindparam("me"))
+            .values(held_until=bindparam("lease_end"))
+        )
         self._finish = (
             update(table)
             .where(columns.name == bindparam("job"), columns.holder == bindparam("me"))
@@ -84,14 +97,29 @@ class JobRunner:
         if taken.rowcount == 0:
             return None
         try:
-            async with asyncio.timeout(LEASE.total_seconds()):  # beyond it, another worker may have begun
-                touched = await job.run()
+            async with asyncio.timeout(LONGEST_RUN.total_seconds()):
+                touched = await self._while_held(job, holder)
         finally:
             # Also after a failure: a job that fails is tried again in its next period, not at once.
             times = {"next": now + job.period, "released": _BEGINNING}
             await self._database.execute(self._finish, {"job": job.name, "me": holder, **times})
         _logger.info("job %s touched %d", job.name, touched)
         return touched
+
+    async def _while_held(self, job: Job, holder: str) -> int:
+        """Run the job and renew its lease, or stop: another worker may have begun."""
+        work = asyncio.ensure_future(job.run())
+        try:
+            while True:
+                await asyncio.wait({work}, timeout=LEASE.total_seconds() / _RENEWALS)
+                if work.done():
+                    return work.result()
+                lease = {"job": job.name, "me": holder, "lease_end": self._clock() + LEASE}
+                if (await self._database.execute(self._renew, lease)).rowcount == 0:
+                    raise LeaseLost(f"job {job.name} was taken over by another worker")
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
 
     async def run_forever(self, jobs: Sequence[Job]) -> None:
         """Run all jobs until cancelled. A job that fails is logged and tried again in its next period."""

@@ -78,15 +78,44 @@ async def test_a_job_that_fails_is_tried_again_in_its_next_period(
     assert await runner.run_once(job) == 7
 
 
+async def hang() -> int:
+    await asyncio.sleep(60)
+    return 0
+
+
 async def test_a_job_that_takes_too_long_is_stopped(runner: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "LEASE", timedelta(milliseconds=20))
-
-    async def hang() -> int:
-        await asyncio.sleep(60)
-        return 0
-
+    monkeypatch.setattr(jobs, "LONGEST_RUN", timedelta(milliseconds=20))
     with pytest.raises(TimeoutError):
         await runner.run_once(every(HOUR, hang, name="hang"))
+
+
+async def test_who_works_renews_the_lease(
+    runner: JobRunner, database: Database, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LEASE", timedelta(milliseconds=40))
+    other = JobRunner(database, TABLE, clock=clock)
+
+    async def outlast_the_lease() -> int:
+        for _ in range(5):
+            clock.advance(jobs.LEASE * 0.9)
+            await asyncio.sleep(0.1)  # several renewals
+            assert await other.run_once(long) is None
+        return 5
+
+    long = every(HOUR, outlast_the_lease, name="long")
+    assert await runner.run_once(long) == 5
+
+
+async def test_who_has_lost_the_lease_stops(
+    runner: JobRunner, database: Database, job: Job, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LEASE", timedelta(milliseconds=100))
+    slow = asyncio.create_task(runner.run_once(every(HOUR, hang, name=job.name)))
+    await asyncio.sleep(0.01)
+    clock.advance(jobs.LEASE)
+    assert await JobRunner(database, TABLE, clock=clock).run_once(job) == 7
+    with pytest.raises(jobs.LeaseLost):
+        await slow
 
 
 async def test_all_jobs_run_and_a_failure_stops_none(
