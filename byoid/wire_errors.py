@@ -85,6 +85,12 @@ class InvalidAuthorizationDetails(OAuthError):
     code = "invalid_authorization_details"
 
 
+class InvalidTarget(OAuthError):
+    """A `resource` is not one that this authorization server gives access to (RFC 8707 2)."""
+
+    code = "invalid_target"
+
+
 class InvalidRequestUri(OAuthError):
     """The `request_uri` is unknown, expired, used, or was pushed by another client (RFC 9101 7, RFC 9126)."""
 

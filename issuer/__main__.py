@@ -21,7 +21,7 @@ from rich.table import Table
 from byoid.errors import ByoidError
 from byoid.service.audit import AuditHead
 from byoid.service.cli import commands
-from issuer import admin, bulk, delivery, people, updates
+from issuer import admin, bulk, clerks, delivery, people, updates
 from issuer.admin import Role
 from issuer.agency import WRITER, Agency
 from issuer.agency_offers import OfferOrder, SingleOffer, create
@@ -50,9 +50,11 @@ async def _jobs(settings: IssuerSettings) -> None:
 
 app = commands(settings=IssuerSettings, factory="issuer.app:from_environment", migrations=MIGRATIONS, jobs=_jobs)
 accounts = typer.Typer(no_args_is_help=True, help="Accounts by which people sign in.")
+office = typer.Typer(no_args_is_help=True, help="Clerks who work in the back office.")
 keys = typer.Typer(no_args_is_help=True, help="Keys to the admin API.")
 app.add_typer(accounts, name="accounts")
 app.add_typer(keys, name="api-keys")
+app.add_typer(office, name="clerks")
 ceremony_commands(app)
 
 Configurations = Annotated[list[str], typer.Option("--configuration", "-c", help="id of a credential configuration")]
@@ -169,7 +171,7 @@ def journal(noted: Annotated[str, typer.Argument(help="a head that was noted ear
 @accounts.command(name="add")
 def add_account(username: str, person: Annotated[str, typer.Argument(help="the register's key")]) -> None:
     """Make an account, or give it another password. The password is asked, or read from standard input."""
-    password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    password = _new_password()
     _run(lambda agency: people.add_account(agency, username, password, person, actor=_actor()))
 
 
@@ -178,6 +180,27 @@ def delete_account(username: str) -> None:
     """Delete an account."""
     if not _run(lambda agency: people.delete_account(agency, username, actor=_actor())):
         raise typer.Exit(1)
+
+
+@office.command(name="add")
+def add_clerk(name: str, role: Role) -> None:
+    """Let somebody in, or give them another password or role. The password is asked, or read from standard input."""
+    password = _new_password()
+    _run(lambda agency: clerks.add_clerk(agency, name, role, password, actor=_actor()))
+
+
+@office.command(name="remove")
+def remove_clerk(name: str) -> None:
+    """Let somebody in no more; their sessions end at once."""
+    if not _run(lambda agency: clerks.remove_clerk(agency, name, actor=_actor())):
+        raise typer.Exit(1)
+
+
+@office.command(name="list")
+def list_clerks() -> None:
+    """List the clerks."""
+    for row in _run(clerks.clerks):
+        typer.echo(f"{row.role:14} {row.name}")
 
 
 @keys.command(name="add")
@@ -275,6 +298,10 @@ def _run(act: Callable[[Agency], Awaitable[T]]) -> T:
     except (ByoidError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+
+
+def _new_password() -> str:
+    return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
 def _actor() -> str:

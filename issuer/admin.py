@@ -68,15 +68,14 @@ class NotFound(OAuthError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls the admin API."""
+    """Who calls the admin API, or works in the back office; `actor` is how the journal names them."""
 
-    key_id: str
+    actor: str
     role: Role
 
-    @property
-    def actor(self) -> str:
-        """The caller, as the journal names it."""
-        return f"key:{self.key_id}"
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the role allows it."""
+        return permission in _ALLOWED[self.role]
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ async def authenticate(agency: Agency, key: str | None) -> Caller:
     if row is None:
         headers = {"WWW-Authenticate": "Bearer"}
         raise NotAuthenticated("an API key is needed: Authorization: Bearer byoid_...", headers=headers)
-    return Caller(row.id, Role(row.role))
+    return Caller(f"key:{row.id}", Role(row.role))
 
 
 async def permit(agency: Agency, caller: Caller, permission: Permission, *, call: str) -> None:
@@ -106,7 +105,7 @@ async def permit(agency: Agency, caller: Caller, permission: Permission, *, call
     Raises:
         NotAllowed: the role does not allow it.
     """
-    allowed = permission in _ALLOWED[caller.role]
+    allowed = caller.may(permission)
     event = "admin.called" if allowed else "admin.refused"
     async with agency.issuer.store.transaction() as tx:
         await agency.note(tx, event, actor=caller.actor, call=call)

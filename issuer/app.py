@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,7 +22,6 @@ from byoid.service.database import Database
 from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
 from byoid.service.pages import ASSETS, Pages, SecurityHeaders
-from byoid.service.rate_limits import Lockout, LockoutPolicy
 from byoid.service.seal import Sealer
 from byoid.service.trust_files import load_trust
 from byoid.trust.x509 import ChainCache
@@ -35,6 +34,7 @@ from issuer.configurations import configurations
 from issuer.context import Issuer
 from issuer.credential_types import CATALOGUE, load_catalogue
 from issuer.events import Events, NoEvents
+from issuer.guesses import SignInGuard
 from issuer.metadata import issuer_metadata, server_metadata
 from issuer.protocol_openapi import document_protocol
 from issuer.recognition import PersonRecognition
@@ -44,7 +44,7 @@ from issuer.routes import protocol_routes
 from issuer.settings import IssuerSettings
 from issuer.status_lists import OpenLists
 from issuer.store import Store
-from issuer.tables import IssuerTable, lockouts
+from issuer.tables import IssuerTable
 from issuer.type_documents import type_documents
 from issuer.web.authorization_pages import COOKIE, authorization_routes
 from issuer.web.recognition_pages import recognition_routes
@@ -52,8 +52,6 @@ from issuer.webhooks import WebhookEvents
 
 WEB: Final = Path(__file__).parent / "web"
 Mounts = Mapping[str, httpx2.AsyncBaseTransport]
-# Sign-in is guarded by the account: a citizen who mistypes waits seconds, a machine that guesses waits a day.
-_GUESSES: Final = LockoutPolicy(free=5, first_wait=timedelta(seconds=5), most=1000)
 
 
 def utc_now() -> datetime:
@@ -190,7 +188,8 @@ def make_issuer(
         statuses=StatusListCache(http),
         clients=clients,
         recognition=recognition,
-        guesses=Lockout(lockouts, sealer, kind="sign-in", policy=_GUESSES),
+        guesses=SignInGuard(sealer, kind="sign-in"),
+        office_guesses=SignInGuard(sealer, kind="office"),
         pages=Pages(WEB, cookie=COOKIE, secret=sealer.keyed_hash(b"", purpose="forms")),
         encryption_keys=encryption_keys,
         events=events or NoEvents(),

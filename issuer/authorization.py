@@ -24,6 +24,7 @@ from byoid.wire_errors import (
     InvalidRequest,
     InvalidRequestUri,
     InvalidScope,
+    InvalidTarget,
 )
 from issuer.clients import Client
 from issuer.context import Issuer
@@ -40,6 +41,7 @@ async def push(issuer: Issuer, request: AuthorizationRequest, client: Client) ->
     Raises:
         InvalidClient: not authenticated.
         InvalidRequest: for another client, or with a `redirect_uri` that this client may not use.
+        InvalidTarget: for another credential issuer.
         InvalidDpopProof: `dpop_jkt` names another key than the request's DPoP proof.
         InvalidScope: nothing that is known was asked for.
         InvalidAuthorizationDetails: an unknown credential configuration was asked for.
@@ -48,6 +50,7 @@ async def push(issuer: Issuer, request: AuthorizationRequest, client: Client) ->
         raise InvalidClient("client authentication is needed")
     if request.client_id != client.client_id:
         raise InvalidRequest("the client_id is not that of the authenticated client")
+    require_resource(issuer, request.resource)
     _require_redirect_uri(issuer, request)
     if request.dpop_jkt and client.dpop_jkt and request.dpop_jkt != client.dpop_jkt:
         raise InvalidDpopProof("dpop_jkt names another key than that of the DPoP proof")
@@ -101,8 +104,9 @@ async def sign_in(issuer: Issuer, row: Any, *, person: str, session: str) -> Non
     sealed = issuer.seal(person.encode(), column="authorization.person", row=row.request_hash)
     until = issuer.until(issuer.settings.sign_in_lifetime)
     kept = await issuer.store.sign_in(
-        row.request_hash, person=sealed, person_hash=hash_, session_hash=session_hash(issuer, session), until=until
-    )
+        row.request_hash, person=sealed, person_hash=hash_, session_hash=session_hash(issuer, session), until=until,
+        now=issuer.clock(),
+    )  # fmt: skip
     if not kept:
         raise InvalidRequestUri("this request was answered: start again in your wallet")
 
@@ -133,14 +137,14 @@ async def approve(issuer: Issuer, row: Any, *, session: str) -> str:
     return _answer(issuer, row, AuthorizationResponse(code=code))
 
 
-async def deny(issuer: Issuer, row: Any) -> str:
+async def deny(issuer: Issuer, row: Any, *, session: str) -> str:
     """End the request without a code, and return where to send the browser.
 
     Raises:
-        InvalidRequestUri: the request was answered meanwhile.
+        InvalidRequestUri: another browser than that of the sign-in, or the request was answered meanwhile.
     """
-    if not await issuer.store.deny(row.request_hash):
-        raise InvalidRequestUri("this request was answered: start again in your wallet")
+    if not await issuer.store.deny(row.request_hash, session_hash=session_hash(issuer, session), now=issuer.clock()):
+        raise InvalidRequestUri("this request was answered, or begun in another browser: start again in your wallet")
     refusal = AuthorizationResponse(error="access_denied", error_description="The person declined.")
     return _answer(issuer, row, refusal)
 
@@ -158,6 +162,16 @@ def session_hash(issuer: Issuer, session: str) -> bytes:
 def code_hash(issuer: Issuer, code: str) -> bytes:
     """Return what an authorization code is looked up by."""
     return issuer.hash("code", code.encode())
+
+
+def require_resource(issuer: Issuer, resources: Sequence[str] | None) -> None:
+    """Demand that a `resource`, where there is one, is this credential issuer (OpenID4VCI 5.1.2, RFC 8707 2).
+
+    Raises:
+        InvalidTarget: it is another.
+    """
+    if any(each != issuer.url for each in resources or ()):
+        raise InvalidTarget("the resource is not this credential issuer")
 
 
 def _answer(issuer: Issuer, row: Any, response: AuthorizationResponse) -> str:

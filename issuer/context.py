@@ -14,12 +14,12 @@ from byoid.keys import PrivateKey
 from byoid.oauth.jwt import Trust
 from byoid.oauth.metadata import AuthorizationServerMetadata
 from byoid.service.pages import Pages
-from byoid.service.rate_limits import Lockout
 from byoid.service.seal import Sealer
 from byoid.signing import Signer
 from issuer.attributes import AttributeSource
 from issuer.configurations import Configuration
 from issuer.events import Events
+from issuer.guesses import SignInGuard
 from issuer.keys import KeyRing, Signers
 from issuer.recognition import PersonRecognition
 from issuer.registered_clients import RegisteredClient
@@ -48,7 +48,8 @@ class Issuer:
     statuses: StatusListCache  # of wallets and their keys
     clients: Mapping[str, RegisteredClient]
     recognition: PersonRecognition | None
-    guesses: Lockout  # of passwords
+    guesses: SignInGuard  # of people at the authorization endpoint
+    office_guesses: SignInGuard  # of clerks
     pages: Pages
     encryption_keys: Mapping[str, PrivateKey]  # by `kid`
     events: Events

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from byoid.service import jobs
-from issuer import bulk, delivery, status_lists, updates, wallet_status
+from issuer import bulk, clerks, delivery, status_lists, updates, wallet_status
 from issuer.agency import Agency
 from issuer.agency_tables import jobs as jobs_table
 from issuer.bulk_store import BulkStore
@@ -55,7 +55,7 @@ async def _expire(agency: Agency) -> int:
     bulk_store = BulkStore(store.database, agency.issuer.settings.agency_id)
     steps: list[Callable[[], Awaitable[int]]] = [
         lambda: store.expire(now=now), lambda: agency.store.expire(now=now), lambda: bulk_store.expire(now=now),
-        lambda: delivery.expire(agency),
+        lambda: delivery.expire(agency), lambda: clerks.expire(agency),
     ]  # fmt: skip
     return sum([await step() for step in steps])
 

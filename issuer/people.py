@@ -40,7 +40,7 @@ class Accounts:
         name = username_hash(self._sealer, username)
         account = await self._store.account(name)
         salt = account.salt if account else _SALT
-        found = await asyncio.to_thread(_derive, password, salt)
+        found = await derive_password(password, salt)
         expected = account.password_hash if account else bytes(len(found))
         if not hmac.compare_digest(found, expected) or account is None:
             raise NotRecognised("no account has this name and password")
@@ -60,7 +60,7 @@ async def add_account(agency: Agency, username: str, password: str, person: str,
     row = {
         "username_hash": name,
         "salt": salt,
-        "password_hash": await asyncio.to_thread(_derive, password, salt),
+        "password_hash": await derive_password(password, salt),
         "person": issuer.seal(person.encode(), column="account.person", row=name),
         "created_at": issuer.clock(),
     }
@@ -81,6 +81,11 @@ async def delete_account(agency: Agency, username: str, *, actor: str) -> bool:
 def username_hash(sealer: Sealer, username: str) -> bytes:
     """Return the keyed hash under which an account is; names differ neither by case nor by how they are composed."""
     return sealer.keyed_hash(unicodedata.normalize("NFKC", username).strip().casefold(), purpose=_PURPOSE)
+
+
+async def derive_password(password: str, salt: bytes) -> bytes:
+    """Return what is kept of a password, computed beside the event loop."""
+    return await asyncio.to_thread(_derive, password, salt)
 
 
 def _derive(password: str, salt: bytes) -> bytes:

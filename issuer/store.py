@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import Table, and_, bindparam, or_, select, update
 
 from byoid.service.database import Connection, Database, Expiry, Transaction, insert
 from issuer.tables import (
@@ -72,6 +72,7 @@ _SIGN_IN = (
     .where(
         authorizations.c.request_hash == bindparam("key"),
         authorizations.c.state.in_((AuthorizationState.PUSHED, AuthorizationState.SIGNED_IN)),
+        authorizations.c.expires_at > _NOW,
     )
     .values(
         state=AuthorizationState.SIGNED_IN,
@@ -99,7 +100,14 @@ _DENY = (
     update(authorizations)
     .where(
         authorizations.c.request_hash == bindparam("key"),
-        authorizations.c.state.in_((AuthorizationState.PUSHED, AuthorizationState.SIGNED_IN)),
+        or_(
+            authorizations.c.state == AuthorizationState.PUSHED,
+            and_(
+                authorizations.c.state == AuthorizationState.SIGNED_IN,
+                authorizations.c.session_hash == bindparam("session"),
+            ),
+        ),
+        authorizations.c.expires_at > _NOW,
     )
     .values(state=AuthorizationState.DENIED)
 )
@@ -256,12 +264,19 @@ class Store:
         return (await self.database.fetch(_AUTHORIZATION, {"request_hash": request_hash, "now": now})).first()
 
     async def sign_in(
-        self, request_hash: bytes, *, person: bytes, person_hash: bytes, session_hash: bytes, until: datetime
+        self,
+        request_hash: bytes,
+        *,
+        person: bytes,
+        person_hash: bytes,
+        session_hash: bytes,
+        until: datetime,
+        now: datetime,
     ) -> bool:
         """Note who has signed in, in which browser session; consent must follow before `until`."""
         parameters = {
             "key": request_hash, "person_": person, "person_hash_": person_hash, "session_hash_": session_hash,
-            "until_": until,
+            "until_": until, "now": now,
         }  # fmt: skip
         return (await self.database.execute(_SIGN_IN, parameters)).rowcount == 1
 
@@ -272,9 +287,10 @@ class Store:
         parameters = {"key": request_hash, "session": session_hash, "code": code_hash, "code_until": until, "now": now}
         return (await self.database.execute(_APPROVE, parameters)).rowcount == 1
 
-    async def deny(self, request_hash: bytes) -> bool:
-        """End an authorization request without a code."""
-        return (await self.database.execute(_DENY, {"key": request_hash})).rowcount == 1
+    async def deny(self, request_hash: bytes, *, session_hash: bytes, now: datetime) -> bool:
+        """End an authorization request without a code; once somebody has signed in, only in that browser session."""
+        parameters = {"key": request_hash, "session": session_hash, "now": now}
+        return (await self.database.execute(_DENY, parameters)).rowcount == 1
 
     async def authorization_for_code(self, code_hash: bytes) -> Any | None:
         """Return the authorization request that a code belongs to, whatever its state."""

@@ -17,7 +17,7 @@ from byoid.oauth.token import (
     require_tx_code,
 )
 from byoid.wire_errors import InvalidAuthorizationDetails, InvalidDpopProof, InvalidGrant, InvalidScope
-from issuer.authorization import code_hash
+from issuer.authorization import code_hash, require_resource
 from issuer.clients import Client
 from issuer.context import Issuer
 from issuer.offers import PRE_AUTHORIZED, is_transaction_code, offer_for_code
@@ -34,10 +34,12 @@ async def issue_token(issuer: Issuer, request: TokenRequest, client: Client) -> 
         InvalidRequest: a transaction code is missing, or came uninvited.
         InvalidAuthorizationDetails: more is asked than was granted.
         InvalidScope: more is asked than was granted.
+        InvalidTarget: for another credential issuer.
         InvalidDpopProof: no DPoP proof: no token is given out that its thief could use.
     """
     if client.dpop_jkt is None and client.certificate_hash is None:
         raise InvalidDpopProof("a DPoP proof is needed")
+    require_resource(issuer, request.resource)
     match request:
         case PreAuthorizedCodeTokenRequest():
             return await _redeem_offer(issuer, request, client)

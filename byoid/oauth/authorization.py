@@ -20,17 +20,28 @@ from byoid.oauth.url import Url
 from byoid.wire_errors import InvalidRequest, RequestNotSupported, UnsupportedResponseType
 
 REQUEST_URI_PREFIX: Final = "urn:ietf:params:oauth:request_uri:"
-_REFUSED_SCHEMES: Final = frozenset({"", "javascript", "data", "file", "vbscript", "about", "blob"})
+_REFUSED_SCHEMES: Final = frozenset({
+    "", "javascript", "data", "file", "vbscript", "about", "blob", "ftp", "ws", "wss", "mailto", "tel", "sms", "intent",
+})  # fmt: skip
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def require_redirect_uri(uri: str) -> str:
-    """Return `uri` if it is absolute, has no fragment (RFC 6749 3.1.2), and no scheme that runs or reads something.
+    """Return `uri` if a response with a code may go there: https, an application's own scheme, or http on this machine.
+
+    RFC 6749 3.1.2: absolute, without fragment. FAPI 2.0 5.3.2.2, RFC 8252 7.3: http for loopback only. RFC 8252 7.1: a
+    scheme of an application; none that runs, reads or sends something.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not of that kind.
     """
-    if urlsplit(uri).scheme in _REFUSED_SCHEMES or "#" in uri or not uri.isascii() or not uri.isprintable():
+    parts = urlsplit(uri)
+    if parts.scheme in _REFUSED_SCHEMES or "#" in uri or not uri.isascii() or not uri.isprintable():
         raise ValueError("expected an absolute URI without fragment")
+    if parts.scheme in {"https", "http"} and (not parts.hostname or "@" in parts.netloc):
+        raise ValueError("expected a host, and no user")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("expected https; http is only for the wallet's own machine")
     return uri
 
 

@@ -19,14 +19,16 @@ from byoid.encoding import b64u_encode
 from byoid.errors import MalformedInput
 from byoid.oauth.authorization import REQUEST_URI_PREFIX
 from byoid.oauth.form import parse_form
-from byoid.service.pages import choose_language, language_of, origin_of
+from byoid.service.pages import choose_language, language_of, origin_of, set_cookie
 from byoid.wire_errors import InvalidRequest
 from issuer import authorization
 from issuer.context import Issuer
+from issuer.guesses import BADGE_LIFETIME, Guess
 from issuer.recognition import NotRecognised, PasswordRecognition, RedirectRecognition
-from issuer.wire import form, the_issuer
+from issuer.wire import client_address, form, the_issuer
 
 COOKIE: Final = "__Host-byoid-issuer"
+BADGE: Final = "__Host-byoid-issuer-badge"  # of a browser in which somebody has signed in before
 _WRONG: Final = "The user name or the password is wrong. Please try again."
 _CANCELLED: Final = "You were not recognised. Please try again."
 
@@ -73,7 +75,7 @@ async def decide(request: Request) -> Response:
         case "approve":
             return _redirect(await authorization.approve(issuer, row, session=session))
         case "deny":
-            return _redirect(await authorization.deny(issuer, row))
+            return _redirect(await authorization.deny(issuer, row, session=session))
         case _:
             raise InvalidRequest("This form is not complete. Go back, reload the page and try again.")
 
@@ -124,18 +126,18 @@ async def _request(issuer: Issuer, request: Request) -> Any:
 async def _sign_in(issuer: Issuer, request: Request, row: Any, fields: Mapping[str, str]) -> Response:
     if not isinstance(issuer.recognition, PasswordRecognition):
         raise InvalidRequest("There is no sign-in by password here.")
-    username = fields.get("username", "").strip()
-    guarded = username.casefold()
-    async with issuer.store.transaction() as tx:
-        await issuer.guesses.count_guess(tx, guarded, now=issuer.clock())
+    username, database = fields.get("username", "").strip(), issuer.store.database
+    guess = Guess(username, client_address(issuer, request), request.cookies.get(BADGE))
+    await issuer.guesses.count(database, guess, now=issuer.clock())
     try:
         person = await issuer.recognition.recognise(username, fields.get("password", ""))
     except NotRecognised:
         return _sign_in_page(issuer, request, row, problem=_WRONG, username=username, status=400)
-    async with issuer.store.transaction() as tx:
-        await issuer.guesses.forget(tx, guarded)
+    badge = await issuer.guesses.succeeded(database, guess)
     await authorization.sign_in(issuer, row, person=person, session=request.cookies[COOKIE])
-    return _redirect(f"{issuer.origin}{request.url.path}?{request.url.query}")
+    response = _redirect(f"{issuer.origin}{request.url.path}?{request.url.query}")
+    set_cookie(response, BADGE, badge, max_age=int(BADGE_LIFETIME.total_seconds()))
+    return response
 
 
 def _sign_in_page(

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from byoid.wire_errors import InvalidRequestUri
+from issuer.authorization import deny, open_request, sign_in
+from issuer.guesses import Guess
 from tests.issuer.conftest import PASSWORDS, authorize_url
 from tests.peers.dishonest_wallet.wallet import query_of
 
@@ -120,6 +123,90 @@ async def test_a_wrong_password_says_so_and_too_many_lock(peer) -> None:
         await browser.open(authorize_url(wallet, pushed))
         page = await browser.press("login", username="ada", password=PASSWORDS["ada"][0])
         assert page.status_code == 303
+
+
+async def test_guesses_elsewhere_do_not_lock_the_owner_out(open_issuer) -> None:
+    async with open_issuer(trusted_proxies="127.0.0.1") as peer:
+        wallet = peer.wallet()
+        pushed = await wallet.push(**WISH)
+        async with peer.browser() as stranger, peer.browser() as owner:
+            stranger.http.headers["X-Forwarded-For"] = "1.1.1.1, 192.0.2.66"
+            owner.http.headers["X-Forwarded-For"] = "192.0.2.66, 198.51.100.7"
+            await stranger.open(authorize_url(wallet, pushed))
+            for _ in range(5):
+                assert (await stranger.press("login", username="ada", password="guess")).status_code == 400
+                await stranger.open(authorize_url(wallet, pushed))
+            stranger.http.headers["X-Forwarded-For"] = "203.0.113.1, 192.0.2.66"  # says something else, and is the same
+            assert (await stranger.press("login", username="Ada ", password="guess")).status_code == 429
+            await owner.open(authorize_url(wallet, pushed))
+            assert (await owner.press("login", username="ada", password=PASSWORDS["ada"][0])).status_code == 303
+
+
+@pytest.mark.hostile
+async def test_a_name_that_all_the_world_guesses_at_is_open_to_its_owners_browser_only(open_issuer) -> None:
+    async with open_issuer(trusted_proxies="127.0.0.1") as peer:
+        wallet = peer.wallet()
+        await peer.consent(wallet)  # in another browser: its badge counts there only
+        pushed = await wallet.push(**WISH)
+        async with peer.browser() as owner, peer.browser() as stranger:
+            await owner.open(authorize_url(wallet, pushed))
+            await owner.press("login", username="ada", password=PASSWORDS["ada"][0])
+            for number in range(100):
+                guess = Guess("ada", f"192.0.2.{number}")
+                await peer.issuer.guesses.count(peer.issuer.store.database, guess, now=peer.clock())
+            again = await wallet.push(**WISH)
+            await stranger.open(authorize_url(wallet, again))
+            assert (await stranger.press("login", username="ada", password=PASSWORDS["ada"][0])).status_code == 429
+            await owner.open(authorize_url(wallet, again))
+            assert (await owner.press("login", username="ada", password=PASSWORDS["ada"][0])).status_code == 303
+
+
+@pytest.mark.hostile
+async def test_only_the_browser_of_the_sign_in_can_say_no(peer) -> None:
+    wallet = peer.wallet()
+    pushed = await wallet.push(**WISH)
+    async with peer.browser() as browser, peer.browser() as other:
+        await browser.open(authorize_url(wallet, pushed))
+        await browser.press("login", username="ada", password=PASSWORDS["ada"][0])
+        await other.open(authorize_url(wallet, pushed))
+        assert (await other.press("sign-in-cancel")).status_code == 400
+        await browser.follow()
+        assert query_of(await browser.press("consent-deny"))["error"] == "access_denied"
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("button", ["login", "sign-in-cancel", "consent-approve", "consent-deny"])
+async def test_an_expired_request_cannot_be_answered(peer, button) -> None:
+    wallet = peer.wallet()
+    pushed = await wallet.push(**WISH)
+    fields = {"username": "ada", "password": PASSWORDS["ada"][0]}
+    async with peer.browser() as browser:
+        await browser.open(authorize_url(wallet, pushed))
+        if button.startswith("consent"):
+            await browser.press("login", **fields)
+            await browser.follow()
+        peer.clock.advance(timedelta(hours=1))
+        answer = await browser.press(button, **(fields if button == "login" else {}))
+        assert (answer.status_code, "location" in answer.headers) == (400, False)
+
+
+@pytest.mark.hostile
+async def test_an_expired_request_is_not_answered_by_who_was_just_looking(peer) -> None:
+    """The page is read before the end and answered after it, inside one request."""
+    wallet = peer.wallet()
+    pushed = await wallet.push(**WISH)
+    row = await open_request(peer.issuer, client_id=wallet.client_id, request_uri=pushed.json()["request_uri"])
+    peer.clock.advance(timedelta(minutes=10))
+    with pytest.raises(InvalidRequestUri):
+        await deny(peer.issuer, row, session="s")
+    with pytest.raises(InvalidRequestUri):
+        await sign_in(peer.issuer, row, person="1", session="s")
+
+
+async def test_the_issuer_itself_may_be_named_as_resource(peer) -> None:
+    found = await peer.consent(wallet := peer.wallet(), resource=peer.issuer.url, **WISH)
+    wallet.spoil = {"form@token": lambda form: {**form, "resource": peer.issuer.url}}
+    assert (await wallet.redeem_code(found["code"], VERIFIER)).status_code == 200
 
 
 async def test_a_code_that_comes_twice_revokes_what_it_gave(peer) -> None:

@@ -160,6 +160,10 @@ _TOKEN = {
     "code beyond ASCII": ("form@token", member(**{"pre-authorized_code": "ä.b"}), 400, "invalid_grant"),
     "no transaction code": ("form@token", without("tx_code"), 400, "invalid_request"),
     "wrong transaction code": ("form@token", member(tx_code="x"), 400, "invalid_grant"),
+    "resource of another issuer": ("form@token", member(resource="https://evil.test"), 400, "invalid_target"),
+    "a second resource": (
+        "form@token", member(resource=["https://issuer.test", "https://evil.test"]), 400, "invalid_target"),
+    "resource that is no URL": ("form@token", member(resource="x"), 400, "invalid_request"),
     "parameter twice": ("form@token", twice("client_id"), 400, "invalid_request"),
     "more scope than offered": ("form@token", member(scope="pid_mdoc"), 400, "invalid_scope"),
     "more details than offered": (
@@ -226,6 +230,11 @@ _PAR = {
     "no redirect_uri": ("form@par", without("redirect_uri"), 400, "invalid_request"),
     "redirect_uri that is a script": ("form@par", member(redirect_uri="javascript:alert(1)"), 400, "invalid_request"),
     "redirect_uri with a fragment": ("form@par", member(redirect_uri="https://a.test/#x"), 400, "invalid_request"),
+    "redirect_uri in clear": ("form@par", member(redirect_uri="http://wallet.test/cb"), 400, "invalid_request"),
+    "redirect_uri with a user": ("form@par", member(redirect_uri="https://a@evil.test/"), 400, "invalid_request"),
+    "redirect_uri that sends mail": ("form@par", member(redirect_uri="mailto:a@evil.test"), 400, "invalid_request"),
+    "resource of another issuer": ("form@par", member(resource="https://evil.test"), 400, "invalid_target"),
+    "resource with a slash more": ("form@par", member(resource="https://issuer.test/"), 400, "invalid_target"),
     "no code_challenge": ("form@par", without("code_challenge"), 400, "invalid_request"),
     "plain code_challenge": ("form@par", member(code_challenge_method="plain"), 400, "invalid_request"),
     "no code_challenge_method": ("form@par", without("code_challenge_method"), 400, "invalid_request"),
@@ -260,6 +269,11 @@ _CODE = {
     "another verifier": ("form@token", member(code_verifier="w" * 43), 400, "invalid_grant"),
     "no verifier": ("form@token", without("code_verifier"), 400, "invalid_grant"),
     "another redirect_uri": ("form@token", member(redirect_uri="https://wallet.test/callback"), 400, "invalid_grant"),
+    "redirect_uri without its query": (
+        "form@token", member(redirect_uri="https://wallet.test/callback?from=Issuer"), 400, "invalid_grant"),
+    "redirect_uri in other letters": (
+        "form@token", member(redirect_uri="https://WALLET.test/callback?from=issuer"), 400, "invalid_grant"),
+    "resource of another issuer": ("form@token", member(resource="https://evil.test"), 400, "invalid_target"),
     "no redirect_uri": ("form@token", without("redirect_uri"), 400, "invalid_request"),
     "made-up code": ("form@token", member(code="x"), 400, "invalid_grant"),
     "transaction code": ("form@token", member(tx_code="123456"), 400, "invalid_request"),

@@ -13,6 +13,7 @@ from byoid.oauth.authorization import (
     authorization_response_url,
     authorization_url,
     parse_authorization_request,
+    require_redirect_uri,
     verify_authorization_response,
 )
 from byoid.oauth.authorization_details import AuthorizationDetail
@@ -75,6 +76,11 @@ def test_what_the_wallet_sends_the_server_understands() -> None:
         pytest.param({"redirect_uri": None}, InvalidRequest, id="no redirect_uri"),
         pytest.param({"redirect_uri": "/cb"}, InvalidRequest, id="relative redirect_uri"),
         pytest.param({"redirect_uri": "javascript:alert(1)"}, InvalidRequest, id="redirect_uri that runs"),
+        pytest.param({"redirect_uri": "http://wallet.example/cb"}, InvalidRequest, id="redirect_uri in clear"),
+        pytest.param({"redirect_uri": "http://localhost.example/cb"}, InvalidRequest, id="redirect_uri like loopback"),
+        pytest.param({"redirect_uri": "https:///cb"}, InvalidRequest, id="redirect_uri without host"),
+        pytest.param({"redirect_uri": "https://wallet.example@evil/cb"}, InvalidRequest, id="redirect_uri with user"),
+        pytest.param({"redirect_uri": "mailto:ada@wallet.example"}, InvalidRequest, id="redirect_uri that sends"),
         pytest.param({"redirect_uri": "https://wallet.example/cb#x"}, InvalidRequest, id="redirect_uri with fragment"),
         pytest.param({"redirect_uri": "https://wallet.example/\n"}, InvalidRequest, id="redirect_uri with line end"),
         pytest.param({"redirect_uri": "https://[wallet/"}, InvalidRequest, id="redirect_uri that is none"),
@@ -168,3 +174,17 @@ def test_the_error_of_the_server_is_named() -> None:
         verify_authorization_response(response(code=None, error="access_denied"), state="s1", issuer=SERVER)
 
     assert raised.value.code == "access_denied"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://wallet.example/cb?x=1",
+        "http://127.0.0.1:5555/cb",
+        "http://[::1]/cb",
+        "org.example.wallet:/cb",
+        "eudi://cb",
+    ],
+)
+def test_a_code_may_go_to_https_to_an_application_or_to_this_machine(uri: str) -> None:
+    assert require_redirect_uri(uri) == uri
