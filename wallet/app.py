@@ -13,8 +13,9 @@ from starlette.staticfiles import StaticFiles
 from byoid.oauth.jwt import Trust
 from byoid.service import errors, health, jobs
 from byoid.service import logging as service_logging
-from byoid.service.database import Database
+from byoid.service.database import Database, Expiry
 from byoid.service.http import http_client
+from byoid.service.i18n import load_catalogues
 from byoid.service.limits import BodyLimit
 from byoid.service.metrics import CountRequests, Metrics
 from byoid.service.pages import ASSETS, Pages, SecurityHeaders
@@ -26,11 +27,17 @@ from wallet.contents import ContentStore
 from wallet.context import Wallet
 from wallet.issuer_client import IssuerClient
 from wallet.keks import open_kek
+from wallet.limits import Limits
+from wallet.mail import Mail
+from wallet.notice_tables import LIMITS
+from wallet.notices import Notices
 from wallet.passkeys import WebAuthnParty
 from wallet.provider import WalletProvider
 from wallet.settings import WalletSettings
 from wallet.store import VaultStore
+from wallet.subscriptions import Subscriptions
 from wallet.tables import VaultTable, WalletTable
+from wallet.telling import TellingDoor
 from wallet.unattended import unattended_routes
 from wallet.vault.context import Vault
 from wallet.vault.contract import LocalDoor, NotSignedIn, VaultDoor
@@ -38,15 +45,19 @@ from wallet.vault.remote import RemoteDoor
 from wallet.verifier_client import VerifierClient
 from wallet.verifier_files import load_verifiers
 from wallet.web import account_pages, api_errors, card_pages, device_pages, history_pages, request_pages
+from wallet.web.letters import Letters
+from wallet.web.notification_routes import notification_routes
 from wallet.web.passkey_routes import COOKIE, passkey_routes
 from wallet.web.presenting_routes import presenting_routes
 from wallet.web.receiving_routes import receiving_routes, status_routes
 from wallet.web.site import Site
+from wallet.web_push import PushSender
 
 P = ParamSpec("P")
 T = TypeVar("T")
 WEB: Final = Path(__file__).parent / "web"
 HOURLY: Final = timedelta(hours=1)
+OFTEN: Final = timedelta(seconds=10)
 Mounts = Mapping[str, httpx2.AsyncBaseTransport]
 
 
@@ -90,6 +101,7 @@ def _add_routes(app: FastAPI, site: Site) -> None:
     app.include_router(passkey_routes(site.door, origin=site.origin))
     app.include_router(receiving_routes(origin=site.origin))
     app.include_router(presenting_routes(origin=site.origin))
+    app.include_router(notification_routes(origin=site.origin))
     app.include_router(status_routes())
     app.include_router(health.router(lambda: site.wallet.contents.database))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
@@ -109,11 +121,13 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             database = await open_database(stack, settings.database_url)
-            door.door = await open_vault(stack, settings, database, clock=clock)
             client = http_client(settings, mounts=mounts)
             stack.push_async_callback(client.aclose)
+            vault = await open_vault(stack, settings, database, clock=clock)
+            door.door = TellingDoor(vault, make_notices(settings, database, client), clock=clock)
             wallet = make_wallet(settings, database, door.door, client, clock=clock)
             app.state.wallet = app.state.site.wallet = wallet
+            app.state.limits = wallet.limits
             if settings.profile == "demo":
                 await database.create_all(WalletTable.metadata)
             yield
@@ -168,7 +182,23 @@ def make_wallet(
         verifiers=VerifierClient(client, trust=verifiers, allow_loopback_http=settings.allow_loopback_http),
         provider=make_provider(settings, database, clock=clock),
         trust=trust,
+        notices=make_notices(settings, database, client),
+        limits=Limits.of(database, Sealer.from_settings(settings), clock=clock, factor=settings.limit_factor),
         clock=clock,
+    )
+
+
+def make_notices(settings: WalletSettings, database: Database, client: httpx2.AsyncClient) -> Notices:
+    """Make what tells citizens something. `client` is a guarded one."""
+    sealer = Sealer.from_settings(settings)
+    mail = Mail(settings.mail.get_secret_value(), sender=settings.mail_sender) if settings.mail is not None else None
+    return Notices(
+        database=database,
+        subscriptions=Subscriptions(database, sealer),
+        http=client,
+        sender=PushSender.derive(sealer.keyed_hash("key", purpose="web push"), contact=settings.public_url),
+        letters=Letters(load_catalogues([WEB / "locales"]), wallet_name=settings.wallet_name),
+        mail=mail,
     )
 
 
@@ -182,11 +212,17 @@ def make_provider(settings: WalletSettings, database: Database, *, clock: Callab
 
 
 async def run_jobs(settings: WalletSettings) -> None:
-    """Run the jobs until cancelled. They only forget: without the citizen nobody can read anything."""
+    """Run the jobs until cancelled. They forget and send notices: without the citizen nobody can read anything."""
     async with AsyncExitStack() as stack:
         database = await open_database(stack, settings.database_url)
         contents, provider = ContentStore(database), make_provider(settings, database, clock=utc_now)
+        client = http_client(settings)
+        stack.push_async_callback(client.aclose)
+        notices = make_notices(settings, database, client)
+        limits = Expiry(LIMITS, expires_at=LIMITS.c.expires_at)
         found = [
+            jobs.every(OFTEN, lambda: notices.deliver_due(now=utc_now()), name="send notices"),
+            jobs.every(HOURLY, lambda: limits.run(database, now=utc_now()), name="forget limits"),
             jobs.every(HOURLY, lambda: contents.expire(now=utc_now()), name="forget what is over"),
             jobs.every(HOURLY, provider.expire, name="forget attestations"),
         ]

@@ -30,6 +30,7 @@ from wallet.content_tables import Kind
 from wallet.contents import ItemNotFound, Kept
 from wallet.context import Visit, Wallet
 from wallet.history import ClaimNames, Entry, Reason, Result, Transaction, record
+from wallet.limits import Limited
 from wallet.matching import HeldCard, held_cards, shown_claims, understood
 from wallet.requests import OpenedRequest, accept, authenticate, party_of
 from wallet.responses import tell_declined, tell_refused
@@ -44,7 +45,9 @@ async def propose(wallet: Wallet, visit: Visit, link: str) -> ConsentView:
     Raises:
         MalformedInput, OAuthError, PeerError, VerificationError: as in `wallet.requests`. A refusal of what an
             authenticated verifier asks is in the history, and the verifier was told.
+        TooManyRequests: the citizen opens links faster than anybody reads them.
     """
+    await wallet.limits.spend(Limited.OPEN, visit.person)
     authenticated = await authenticate(wallet, link)
     try:
         opened = await accept(wallet, authenticated)

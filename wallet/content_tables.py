@@ -29,11 +29,11 @@ class Item(WalletTable, table=True):
     """Something that a citizen keeps."""
 
     __tablename__ = "wallet_item"
-    __table_args__ = (Index("ix_wallet_item_person_kind", "person_id", "kind"),)
+    __table_args__ = (Index("ix_wallet_item_place", "person_id", "kind", "parent_id", "id"),)
     id: str = column(Holds.ID, primary_key=True)
     person_id: str = column(Holds.ID)
     kind: str = column(Holds.CODE)
-    parent_id: str | None = column(Holds.ID, nullable=True, index=True)
+    parent_id: str | None = column(Holds.ID, nullable=True)
     version: int = column(Holds.NUMBER)
     sealed: bytes = column(Holds.SEALED, type_=LargeBinary)
     expires_at: datetime | None = column(Holds.TIME, type_=UtcDateTime, nullable=True, index=True)

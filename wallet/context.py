@@ -14,6 +14,8 @@ from wallet.vault.keys import PersonId
 from wallet.vault.sessions import open_session
 
 if TYPE_CHECKING:
+    from wallet.limits import Limits
+    from wallet.notices import Notices
     from wallet.provider import WalletProvider
     from wallet.verifier_client import VerifierClient
 
@@ -43,6 +45,8 @@ class Wallet:
     verifiers: "VerifierClient"
     provider: "WalletProvider"
     trust: Trust
+    notices: "Notices"
+    limits: "Limits"
     clock: Callable[[], datetime]
 
     async def visit(self, cookie: str) -> Visit:

@@ -26,8 +26,11 @@ from byoid.errors import (
     VerificationError,
     WrongType,
 )
+from byoid.service.rate_limits import TooManyRequests
 from wallet.cards import NoUsableCopy
 from wallet.contents import ItemChanged, ItemNotFound
+from wallet.notices import MailNotOffered
+from wallet.subscriptions import CodeRefused, NoSuchSubscription
 from wallet.vault.contract import LastPasskey, NotApproved, NotSignedIn, TooEarly, WalletLocked
 
 UNKNOWN: Final = "error-unknown"
@@ -74,6 +77,10 @@ _BY_CLASS: Final[dict[str, str]] = {
     StatusUnavailable.__name__: "error-status-unavailable",
     VerificationError.__name__: "error-not-trusted",
     ResponseRejected.__name__: "error-not-trusted",
+    TooManyRequests.__name__: "error-too-many",
+    MailNotOffered.__name__: "error-no-mail",
+    NoSuchSubscription.__name__: "error-not-found",
+    CodeRefused.__name__: "error-mail-code",
     PeerError.__name__: "error-peer",
     OAuthError.__name__: "error-refused",
     ByoidError.__name__: UNKNOWN,

@@ -25,6 +25,7 @@ from byoid.oauth.token import AUTHORIZATION_CODE
 from wallet.cards import MDOC, SD_JWT_VC, Format, Reuse, SealedValue
 from wallet.context import Visit, Wallet
 from wallet.issuer_client import KnownIssuer
+from wallet.limits import Limited
 from wallet.receipts import (
     IssuerContent,
     Receipt,
@@ -85,7 +86,9 @@ async def open_link(wallet: Wallet, visit: Visit, link: str) -> Receipt:
         MalformedInput: it is no offer.
         PeerError, VerificationError: as `IssuerClient.discover`.
         UnsupportedCredential: nothing that this wallet can keep.
+        TooManyRequests: the citizen opens links faster than anybody reads them.
     """
+    await wallet.limits.spend(Limited.OPEN, visit.person)
     return await open_offer(wallet, visit, parse_credential_offer_link(link))
 
 

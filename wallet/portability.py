@@ -39,6 +39,7 @@ from wallet.cards import (
 )
 from wallet.context import Visit, Wallet
 from wallet.history import Entry, from_ts10, load_history, record, to_ts10
+from wallet.limits import Limited
 from wallet.received import PID_TYPES
 
 ALGORITHM: Final = "PBES2-HS256+A128KW"
@@ -136,7 +137,9 @@ async def import_wallet(wallet: Wallet, visit: Visit, file: str, passphrase: str
     Raises:
         MalformedInput: not such a file.
         BadSignature: another passphrase, or the file was changed.
+        TooManyRequests: passphrases are tried, or files are tried out.
     """
+    await wallet.limits.spend(Limited.IMPORT, visit.person)
     content = parse_message(MigrationData, await decrypt(file, passphrase))
     entries = await _fresh_entries(visit, content)
     cards = await _fresh_cards(wallet, visit, content)

@@ -77,10 +77,17 @@ class RecoveryCode:
 
 
 class RecoveryBegun(VaultMessage):
-    """A recovery under way: tell the citizen by every channel that they have."""
+    """A recovery under way; `new`: it began just now, and the citizen is to be told by every channel that they have."""
 
     person: PersonId
     usable_at: datetime
+    new: bool
+
+
+class Locked(VaultMessage):
+    """A wallet that was locked with its code."""
+
+    person: PersonId
 
 
 class Recovered(VaultMessage):
@@ -110,11 +117,11 @@ async def begin_recovery(vault: Vault, code: str) -> RecoveryBegun:
         row, person = await _by_code(tx, parsed)
         if await tx.change(store.BEGIN_RECOVERY, values={"usable_at": usable_at}, fingerprint=parsed.fingerprint):
             await journal.write(tx, person, actor=Actor.CODE, event=Event.RECOVERY_BEGUN, now=now)
-            return RecoveryBegun(person=person.id, usable_at=usable_at)
-        return RecoveryBegun(person=person.id, usable_at=row.usable_at)
+            return RecoveryBegun(person=person.id, usable_at=usable_at, new=True)
+        return RecoveryBegun(person=person.id, usable_at=row.usable_at, new=False)
 
 
-async def lock_with_code(vault: Vault, code: str) -> None:
+async def lock_with_code(vault: Vault, code: str) -> Locked:
     """Lock a wallet at once, from any browser: every session ends, and nothing signs.
 
     Raises:
@@ -127,6 +134,7 @@ async def lock_with_code(vault: Vault, code: str) -> None:
         await tx.change(store.SET_LOCK, values={"locked_at": now}, id=person.id)
         await tx.end_sessions(person.id)
         await journal.write(tx, person, actor=Actor.CODE, event=Event.LOCKED, now=now)
+    return Locked(person=person.id)
 
 
 async def cancel_recovery(vault: Vault, cookie: str) -> bool:

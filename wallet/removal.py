@@ -16,6 +16,7 @@ from wallet.receipts import Conversation, IssuerContent, resume
 from wallet.vault import gate
 from wallet.vault.contract import Action, NotApproved, PagePost
 from wallet.vault.holder_keys import delete_holder_keys
+from wallet.vault.keys import PersonId
 
 
 async def remove_card(wallet: Wallet, visit: Visit, card_id: str, *, tell_issuer: bool = False) -> None:
@@ -52,9 +53,15 @@ async def remove_account(wallet: Wallet, cookie: str, post: PagePost) -> None:
     approved = await wallet.door.run(gate.approve, cookie, post)
     if approved.action is not Action.DELETE_ACCOUNT:
         raise NotApproved("the approval is for something else")
-    await wallet.provider.revoke(approved.person)  # no issuer shall trust this wallet's attestations any more
+    await forget(wallet, approved.person)
+
+
+async def forget(wallet: Wallet, person: PersonId) -> None:
+    """Delete what the web part keeps about somebody whom the vault has forgotten."""
+    await wallet.provider.revoke(person)  # no issuer shall trust this wallet's attestations any more
     async with wallet.contents.transaction() as tx:
-        await wallet.contents.forget(tx, approved.person)
+        await wallet.contents.forget(tx, person)
+        await wallet.notices.subscriptions.forget(tx, person)
 
 
 def _entry(wallet: Wallet, card: Card) -> Entry:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
@@ -33,9 +33,15 @@ class WalletSettings(ServiceSettings):
     kek: str
     # Verifiers known beforehand, and who may attest others (wallet.verifier_files).
     verifiers: Path | None = None
+    # The mail server for notices, "smtps://user:password@host" or "smtp://…" with STARTTLS, and whom they come from;
+    # without it, notices go to browsers only.
+    mail: SecretStr | None = None
+    mail_sender: str = "wallet@localhost"
     # Credential issuers that the wallet offers by itself, by identifier.
     issuers: tuple[str, ...] = ()
 
+    # All limits on requests (wallet.limits) times this: many citizens may share an address.
+    limit_factor: float = Field(default=1.0, gt=0)
     receipt_lifetime: timedelta = timedelta(minutes=30)
     consent_lifetime: timedelta = timedelta(minutes=10)
     # For conformance tools only: signs in this demo person and agrees to everything, with real assertions of a software

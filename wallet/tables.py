@@ -27,6 +27,7 @@ class Holds(StrEnum):
     NUMBER = "number"
     SEALED = "sealed"  # encrypted under a key of the citizen, or to its public half
     WRAPPED = "wrapped"  # a key, encrypted under a passkey, a recovery code or the HSM
+    ADDRESS = "address"  # where a notice goes: sealed with the service's key, as it is used while the citizen is away
     PUBLIC = "public"  # public keys and challenges: random bytes
 
 

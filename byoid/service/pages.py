@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import jinja2
 from markupsafe import Markup
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -26,15 +25,21 @@ from byoid.service import i18n, qr
 from byoid.wire_errors import InvalidRequest
 
 ASSETS: Final = Path(__file__).parent / "assets"
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send `Origin: null` with our own forms (Fetch 3.2)
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-    "Permissions-Policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=(), "
-    "publickey-credentials-get=(self), publickey-credentials-create=(self), digital-credentials-get=(self)",
-}
-_API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+_EVERYWHERE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_FOR_DOCUMENTS: Final = (
+    (b"referrer-policy", b"same-origin"),  # with no-referrer, browsers send `Origin: null` with our own forms
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (
+        b"permissions-policy",
+        b"camera=(self), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-get=(self), "
+        b"publickey-credentials-create=(self), digital-credentials-get=(self)",
+    ),
+)
+_OVER_HTTPS: Final = ((b"strict-transport-security", b"max-age=63072000; includeSubDomains"),)
 
 
 def content_security_policy(*, form_targets: Sequence[str] = (), wasm: bool = False) -> str:
@@ -55,13 +60,14 @@ def content_security_policy(*, form_targets: Sequence[str] = (), wasm: bool = Fa
 
 
 class SecurityHeaders:
-    """ASGI middleware that sets the headers that every answer needs; a page's own policy is kept."""
+    """ASGI middleware that sets the headers that every answer needs; a page's own policy is kept.
+
+    What browsers heed for documents only is left out of `application/…` answers: those of the protocols and APIs.
+    """
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
-        self._headers = dict(_HEADERS)
-        if https:
-            self._headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        self._everywhere = _EVERYWHERE + (_OVER_HTTPS if https else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -72,10 +78,10 @@ class SecurityHeaders:
 
     async def _send(self, send: Send, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in self._headers.items():
-                headers.setdefault(name, value)
-            headers.setdefault("Content-Security-Policy", _API_POLICY)
+            own = dict(message["headers"])
+            api = own.get(b"content-type", b"").startswith(b"application/")
+            wanted = self._everywhere if api else self._everywhere + _FOR_DOCUMENTS
+            message["headers"] = [*message["headers"], *(each for each in wanted if each[0] not in own)]
         await send(message)
 
 
@@ -160,13 +166,14 @@ async def choose_language(request: Request) -> Response:
     code, back = request.path_params["code"], request.query_params.get("back", "/")
     if code not in i18n.LANGUAGES:
         raise HTTPException(404, "there is no such language")
-    local = back.startswith("/") and not back.startswith(("//", "/\\"))
+    # Browsers drop tabs and line feeds, so that "/\t/host" would be another host.
+    local = back.startswith("/") and not back.startswith(("//", "/\\")) and not any(each < "!" for each in back)
     response = RedirectResponse(back if local else "/", 303)
     response.set_cookie(i18n.COOKIE, code, max_age=365 * 86400, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 
-def set_cookie(response: HTMLResponse, name: str, value: str, *, max_age: int | None = None) -> None:
+def set_cookie(response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
     """Set a `__Host-` cookie: Secure, HttpOnly, this host only. Lax, since wallets and services link to our pages."""
     response.set_cookie(name, value, max_age=max_age, path="/", secure=True, httponly=True, samesite="lax")
 

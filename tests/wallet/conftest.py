@@ -10,10 +10,12 @@ import pytest
 
 from byoid.encoding import b64u_encode, json_dumps
 from byoid.service.database import Database
+from byoid.service.seal import Sealer
 from wallet.authenticator import SoftwareAuthenticator
+from wallet.limits import Limits
 from wallet.passkeys import WebAuthnParty
 from wallet.store import VaultStore
-from wallet.tables import VaultTable
+from wallet.tables import VaultTable, WalletTable
 from wallet.vault import actions, ceremonies, gate, holder_keys, proposals
 from wallet.vault.context import Vault
 from wallet.vault.contract import Action, Approved, HolderKeyView, KeyProofs, PagePost, Proposal, SigningInput
@@ -142,6 +144,12 @@ async def ada(new_citizen: Callable[..., Awaitable[Citizen]]) -> Citizen:
 @pytest.fixture
 def wait_nothing(vault: Vault) -> Vault:
     return replace(vault, policy=replace(vault.policy, recovery_wait=timedelta(0)))
+
+
+@pytest.fixture
+async def limits(database: Database, clock: Clock) -> Limits:
+    await database.create_all(WalletTable.metadata)
+    return Limits.of(database, Sealer({"test": b"s" * 32}), clock=clock)
 
 
 @pytest.fixture

@@ -18,9 +18,11 @@ from playwright.async_api import CDPSession, Page, async_playwright
 from byoid.keys import PublicKey
 from byoid.service import errors
 from byoid.service.database import Database
+from byoid.service.seal import Sealer
+from wallet.limits import Limits
 from wallet.passkeys import WebAuthnParty
 from wallet.store import VaultStore
-from wallet.tables import VaultTable
+from wallet.tables import VaultTable, WalletTable
 from wallet.vault import gate, holder_keys, proposals
 from wallet.vault.context import Vault
 from wallet.vault.contract import Action, Ceremony, LocalDoor, PagePost, Proposal, SigningInput
@@ -83,6 +85,8 @@ async def origin(build_key_binding: Any) -> Any:
     party = WebAuthnParty(id="localhost", name="Wallet", origins=(origin,))
     vault = Vault(VaultStore(database), party, FileKek(b"k" * 32), lambda: datetime.now(UTC))
     app = signing_app(LocalDoor(vault), origin, build_key_binding())
+    await database.create_all(WalletTable.metadata)
+    app.state.limits = Limits.of(database, Sealer({"test": b"s" * 32}), clock=vault.clock)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     task = asyncio.create_task(server.serve([listener]))
     yield origin

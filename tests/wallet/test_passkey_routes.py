@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from byoid.service import errors
 from wallet.authenticator import SoftwareAuthenticator
+from wallet.limits import RATES, Limited, Limits
 from wallet.vault.context import Vault
 from wallet.vault.contract import LocalDoor
 from wallet.web.passkey_routes import COOKIE, passkey_routes
@@ -17,8 +18,9 @@ ORIGIN = "https://wallet.test"
 
 
 @pytest.fixture
-async def api(vault: Vault) -> AsyncIterator[httpx2.AsyncClient]:
+async def api(vault: Vault, limits: Limits) -> AsyncIterator[httpx2.AsyncClient]:
     app = FastAPI()
+    app.state.limits = limits
     errors.install(app)
     app.include_router(passkey_routes(LocalDoor(vault), origin=ORIGIN))
     transport = httpx2.ASGITransport(app=app)
@@ -169,3 +171,19 @@ async def test_without_a_session_nothing_is_shown(api: httpx2.AsyncClient) -> No
     answers = [await api.get("/account"), await api.get("/account/journal"), await api.delete("/session")]
 
     assert {(each.status_code, each.json()["error"]) for each in answers} == {(401, "not_signed_in")}
+
+
+@pytest.mark.hostile
+async def test_strangers_do_not_type_codes_for_ever(api: httpx2.AsyncClient, clock: Any) -> None:
+    code = {"code": "0" * 28}
+    allowed = [
+        (await api.post("/recovery/lock", json=code)).status_code for _ in range(RATES[Limited.RECOVER][0])
+    ]  # fmt: skip
+    refused = await api.post("/recovery", json=code)
+    clock.advance(hours=1)
+    later = await api.post("/recovery", json=code)
+
+    assert set(allowed) == {400}
+    assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
+    assert 0 < int(refused.headers["retry-after"]) <= 3600
+    assert later.status_code == 400

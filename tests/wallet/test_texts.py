@@ -10,13 +10,13 @@ from byoid.service.i18n import LANGUAGES, load_catalogues
 from byoid.service.pages import ASSETS
 from wallet.app import WEB
 from wallet.messages import MESSAGE_IDS
-from wallet.web import account_views, claim_lines, history_views, request_views, texts, views
+from wallet.web import account_views, card_formats, claim_lines, history_views, letters, request_views, texts, views
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[123]")
 
 
 def english() -> set[str]:
-    modules = (account_views, history_views, request_views, texts, views)
+    modules = (account_views, card_formats, history_views, letters, request_views, texts, views)
     found = {text for module in modules for text in module.every_text()} | set(claim_lines.WORDS)
     methods = [("**.html", "jinja2")]
     for _, _, message, _, _ in extract_from_dir(

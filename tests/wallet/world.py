@@ -15,18 +15,21 @@ from byoid.encoding import b64u_encode
 from byoid.oauth.jwt import Trust
 from byoid.service.database import Database
 from byoid.service.http import http_client
+from byoid.service.seal import Sealer
 from byoid.service.trust_files import load_signer, load_trust
 from byoid.trust.x509 import ChainCache
-from wallet import attestation_tables  # noqa: F401  # its table belongs to the metadata
+from wallet.app import make_notices
 from wallet.authenticator import SoftwareAuthenticator
 from wallet.contents import ContentStore
 from wallet.context import Visit, Wallet
 from wallet.issuer_client import IssuerClient
+from wallet.limits import Limits
 from wallet.passkeys import WebAuthnParty
 from wallet.provider import WalletProvider
 from wallet.settings import WalletSettings
 from wallet.store import VaultStore
 from wallet.tables import VaultTable, WalletTable
+from wallet.telling import TellingDoor
 from wallet.vault import ceremonies
 from wallet.vault.context import Vault
 from wallet.vault.contract import Ceremony, LocalDoor, PagePost
@@ -72,15 +75,18 @@ async def open_wallet(
         database=database,
         clock=clock,
     )
+    notices = make_notices(made, database, client)
     try:
         yield Wallet(
             settings=made,
             contents=ContentStore(database),
-            door=LocalDoor(vault),
+            door=TellingDoor(LocalDoor(vault), notices, clock=clock),
             issuers=IssuerClient(client, trust=trust, clock=clock),
             verifiers=VerifierClient(client, trust=load_verifiers(trust.anchors)),
             provider=provider,
             trust=trust,
+            notices=notices,
+            limits=Limits.of(database, Sealer.from_settings(made), clock=clock),
             clock=clock,
         )
     finally:

@@ -118,5 +118,6 @@ _FITS: Final[Mapping[Holds, Callable[[Any], bool]]] = {
     Holds.NUMBER: lambda value: isinstance(value, int),
     Holds.SEALED: lambda value: _is_bytes(value) and is_sealed(value),
     Holds.WRAPPED: _is_bytes,
+    Holds.ADDRESS: lambda value: _is_bytes(value) and is_sealed(value),
     Holds.PUBLIC: _is_bytes,
 }

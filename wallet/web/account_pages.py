@@ -10,11 +10,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from byoid.service.i18n import COOKIE as LANGUAGE_COOKIE
-from byoid.service.i18n import LANGUAGES
+from byoid.service.pages import choose_language
 from wallet import accounts, recovery
 from wallet.accounts import AccountView
 from wallet.context import Visit
+from wallet.limits import Limited, spend
 from wallet.vault import journal, sessions
 from wallet.vault.contract import NotSignedIn
 from wallet.web import account_views
@@ -22,7 +22,7 @@ from wallet.web.passkey_routes import COOKIE
 from wallet.web.site import PageRoute, Site, SiteContext, Visitor, safe_next, see_other
 
 router: Final = APIRouter(route_class=PageRoute)
-_YEAR_SECONDS: Final = 365 * 86400
+_ASKED: Final = ("/authorize?", "/credential-offer?")
 
 
 @router.get("/welcome")
@@ -32,7 +32,7 @@ async def welcome(request: Request, site: SiteContext) -> Response:
     try:
         await site.visit(request)
     except NotSignedIn:
-        return site.render(request, "welcome.html", next=after, after=_query(after))
+        return site.render(request, "welcome.html", next=after, after=_query(after), asked=after.startswith(_ASKED))
     return see_other(after)
 
 
@@ -66,6 +66,7 @@ async def recover_page(request: Request, site: SiteContext) -> Response:
 async def begin_recovery(request: Request, site: SiteContext) -> Response:
     """Begin a recovery, or lock the wallet at once, with the printed code."""
     form = await site.form(request)
+    await spend(request, Limited.RECOVER)
     code, until = form.get("code", ""), None
     if form.get("what") == "lock":
         await site.door.run(recovery.lock_with_code, code)
@@ -182,13 +183,7 @@ async def sign_out(request: Request, site: SiteContext, visit: Visitor) -> Respo
     return _signed_out()
 
 
-@router.get("/language/{code}")
-async def language(code: str, request: Request) -> Response:
-    """Remember the citizen's language."""
-    response = see_other(safe_next(request.query_params.get("back")))
-    if code in LANGUAGES:
-        response.set_cookie(LANGUAGE_COOKIE, code, max_age=_YEAR_SECONDS, path="/", samesite="lax")
-    return response
+router.add_route("/language/{code}", choose_language, include_in_schema=False)
 
 
 async def _account(site: Site, visit: Visit) -> AccountView:

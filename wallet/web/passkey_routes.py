@@ -13,7 +13,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from byoid.service.pages import require_same_origin
-from wallet import accounts, recovery
+from wallet import accounts, recovery, removal
+from wallet.limits import Limited, limited
 from wallet.vault import actions, ceremonies, gate, journal, proposals, sessions
 from wallet.vault.contract import (
     Action,
@@ -106,6 +107,7 @@ def passkey_routes(door: VaultDoor, *, origin: str) -> APIRouter:
     router = APIRouter(dependencies=[Depends(own_page)])
     _add_passkeys(router, door)
     _add_account(router, door)
+    _add_approvals(router, door)
     _add_sessions(router, door)
     _add_recovery(router, door)
     return router
@@ -126,20 +128,20 @@ Cookie = Annotated[str, Depends(session_cookie)]
 
 
 def _add_passkeys(router: APIRouter, door: VaultDoor) -> None:
-    @router.post("/passkeys/register/options")
+    @router.post("/passkeys/register/options", dependencies=[Depends(limited(Limited.REGISTER))])
     async def begin_registration(asked: AccountName) -> Ceremony:
         return await door.run(ceremonies.begin_registration, account_name=asked.account_name)
 
-    @router.post("/passkeys/register")
+    @router.post("/passkeys/register", dependencies=[Depends(limited(Limited.REGISTER))])
     async def register(post: NamedPost, request: Request, response: Response) -> Opened:
         signed_in = await door.run(ceremonies.register, bare(post), name=post.name, label=_browser(request))
         return _opened(response, signed_in)
 
-    @router.post("/passkeys/sign-in/options")
+    @router.post("/passkeys/sign-in/options", dependencies=[Depends(limited(Limited.SIGN_IN))])
     async def begin_sign_in() -> Ceremony:
         return await door.run(ceremonies.begin_sign_in)
 
-    @router.post("/passkeys/sign-in")
+    @router.post("/passkeys/sign-in", dependencies=[Depends(limited(Limited.SIGN_IN))])
     async def sign_in(post: PagePost, request: Request, response: Response) -> Opened:
         return _opened(response, await door.run(ceremonies.sign_in, post, label=_browser(request)))
 
@@ -165,6 +167,17 @@ def _add_account(router: APIRouter, door: VaultDoor) -> None:
     async def read_journal(cookie: Cookie) -> list[journal.JournalView]:
         return await door.run(journal.read_journal, cookie)
 
+    @router.post("/account/lock", status_code=204)
+    async def lock(cookie: Cookie, response: Response) -> None:
+        await door.run(accounts.lock_wallet, cookie)
+        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+
+    @router.put("/account/passkeys/{passkey_id}/name", status_code=204)
+    async def rename(passkey_id: str, name: Name, cookie: Cookie) -> None:
+        await door.run(accounts.rename_passkey, cookie, passkey_id, name=name)
+
+
+def _add_approvals(router: APIRouter, door: VaultDoor) -> None:
     @router.post("/account/approvals/options")
     async def propose(asked: AccountAction, cookie: Cookie) -> Ceremony:
         if asked.action in _FLOWS:
@@ -174,17 +187,11 @@ def _add_account(router: APIRouter, door: VaultDoor) -> None:
         return await door.run(proposals.propose, cookie, proposal)
 
     @router.post("/account/approvals")
-    async def approve(post: PagePost, cookie: Cookie) -> Done:
-        return _done(await door.run(gate.approve, cookie, post))
-
-    @router.post("/account/lock", status_code=204)
-    async def lock(cookie: Cookie, response: Response) -> None:
-        await door.run(accounts.lock_wallet, cookie)
-        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-
-    @router.put("/account/passkeys/{passkey_id}/name", status_code=204)
-    async def rename(passkey_id: str, name: Name, cookie: Cookie) -> None:
-        await door.run(accounts.rename_passkey, cookie, passkey_id, name=name)
+    async def approve(post: PagePost, request: Request, cookie: Cookie) -> Done:
+        approved = await door.run(gate.approve, cookie, post)
+        if approved.action is Action.DELETE_ACCOUNT:
+            await removal.forget(request.app.state.wallet, approved.person)
+        return _done(approved)
 
 
 def _add_sessions(router: APIRouter, door: VaultDoor) -> None:
@@ -204,11 +211,11 @@ def _add_sessions(router: APIRouter, door: VaultDoor) -> None:
 
 
 def _add_recovery(router: APIRouter, door: VaultDoor) -> None:
-    @router.post("/recovery")
+    @router.post("/recovery", dependencies=[Depends(limited(Limited.RECOVER))])
     async def begin_recovery(asked: RecoveryCodeText) -> UsableAt:
         return UsableAt(usable_at=(await door.run(recovery.begin_recovery, asked.code)).usable_at)
 
-    @router.post("/recovery/lock", status_code=204)
+    @router.post("/recovery/lock", status_code=204, dependencies=[Depends(limited(Limited.RECOVER))])
     async def lock_with_code(asked: RecoveryCodeText) -> None:
         await door.run(recovery.lock_with_code, asked.code)
 
@@ -216,11 +223,11 @@ def _add_recovery(router: APIRouter, door: VaultDoor) -> None:
     async def cancel_recovery(cookie: Cookie) -> None:
         await door.run(recovery.cancel_recovery, cookie)
 
-    @router.post("/recovery/passkey/options")
+    @router.post("/recovery/passkey/options", dependencies=[Depends(limited(Limited.RECOVER))])
     async def begin_passkey(asked: RecoveryStart) -> Ceremony:
         return await door.run(recovery.begin_recovery_passkey, asked.code, account_name=asked.account_name)
 
-    @router.post("/recovery/passkey")
+    @router.post("/recovery/passkey", dependencies=[Depends(limited(Limited.RECOVER))])
     async def recover(post: RecoveryPost, request: Request, response: Response) -> Opened:
         found = await door.run(recovery.recover, post.code, bare(post), name=post.name, label=_browser(request))
         return _opened(response, found.signed_in).model_copy(update={"recovery_code": found.recovery_code})

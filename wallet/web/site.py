@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from byoid.errors import ByoidError
+from byoid.errors import ByoidError, OAuthError
 from byoid.oauth.form import parse_form
 from byoid.service.i18n import Catalogue
 from byoid.service.pages import Pages
@@ -95,7 +95,10 @@ class Site:
     def problem(self, request: Request, error: ByoidError, *, visit: Visit | None = None) -> HTMLResponse:
         """Render an error in words that a citizen understands."""
         problem = texts.problem(error, self.catalogue(request))
-        return self.render(request, "problem.html", visit=visit, status=problem.status, problem=problem)
+        page = self.render(request, "problem.html", visit=visit, status=problem.status, problem=problem)
+        if isinstance(error, OAuthError):
+            page.headers.update(error.headers)  # such as Retry-After
+        return page
 
     def plain_problem(self, request: Request, status: int, description: str) -> Response:
         """Render an error of the framework: a page that isn't there, a form that is too long."""

@@ -14,8 +14,10 @@ from wallet.messages import UNKNOWN, message_id
 _NOT_FOUND: Final = 404
 _TOO_LARGE: Final = 413
 _TO_CITIZEN: Final = 400
+_STATUS: Final = {"error-not-found": _NOT_FOUND, "error-too-many": 429}
 
 HEADINGS: Final = {
+    "error-too-many": "A little slower, please",
     "error-not-found": "This is not here any more",
     "error-not-signed-in": "Please open your wallet again",
     "error-locked": "Your wallet is locked",
@@ -48,6 +50,9 @@ TEXTS: Final = {
     "error-locked": "Unlock it with your passkey, then try again.",
     "error-too-early": "A recovery has a waiting time, so that a thief with your code can be stopped. Come back when "
     "it is over.",
+    "error-too-many": "That was tried too often in a short time. Wait a few minutes, then try again.",
+    "error-no-mail": "This wallet can’t send e-mail. Choose notices in your browser instead.",
+    "error-mail-code": "The code is not the one that was sent, or an hour has passed. Ask for a new one.",
     "error-last-passkey": "This is your only passkey. Add another one before you remove it.",
     "error-malformed": "The link or code is incomplete or damaged. Scan it again, or ask for a new one.",
     "error-untrusted": "Nobody whom this wallet trusts vouches for the other side. Your wallet stopped here to protect "
@@ -85,11 +90,23 @@ SCRIPTS: Final = {
     "no_code": "No code was found in this picture. Try a sharper one.",
     "found": "Found it.",
     "copied": "Copied.",
+    "no_prf": "The passkey of this device can’t lock a copy. Nothing was kept.",
+    "notices_on": "This browser gets notices.",
+    "notices_off": "This browser gets no notices.",
+    "notices_denied": "Your browser does not let the wallet show notices. Allow it in its settings for this site.",
+    "no_notices": "This browser can’t show notices.",
+    "notice_security": "Something has changed about who can open your wallet. Have a look.",
+    "notice_promise": "A card may be ready. Open your wallet to collect it.",
+    "notice_expiry": "A card ends soon. Open your wallet to renew it.",
+    "invalid_code": "The code is not right, or too old.",
+    "offline_on": "It is on.",
+    "offline_off": "It is off.",
     "offline": "You are offline. Try again when you have a connection.",
     "not_signed_in": TEXTS["error-not-signed-in"],
     "wallet_locked": TEXTS["error-locked"],
     "too_early": TEXTS["error-too-early"],
     "last_passkey": TEXTS["error-last-passkey"],
+    "temporarily_unavailable": TEXTS["error-too-many"],
     "server_error": TEXTS["error-peer"],
     "no_wallet": "This passkey belongs to no wallet here. It may have been deleted.",
 }
@@ -113,7 +130,7 @@ def problem(error: ByoidError, catalogue: Catalogue) -> Problem:
     """Explain an error."""
     code = message_id(error)
     say = catalogue.gettext
-    status = _NOT_FOUND if code == "error-not-found" else _TO_CITIZEN
+    status = _STATUS.get(code, _TO_CITIZEN)
     return Problem(code, say(HEADINGS.get(code, HEADING)), say(TEXTS[code]), status)
 
 

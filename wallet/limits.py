@@ -1,0 +1,107 @@
+"""How often something may be asked of the wallet: what strangers can do without an account, and what costs much.
+
+Strangers are counted by their network, citizens by their wallet. Limits are wide: many people share one address.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from starlette.requests import Request
+
+from byoid.service.database import Database
+from byoid.service.rate_limits import RateLimit
+from byoid.service.seal import Sealer
+from wallet.notice_tables import LIMITS
+
+_NETWORK_BITS: Final = 64  # of an IPv6 address: what one household has
+
+
+class Limited(StrEnum):
+    """What is limited."""
+
+    REGISTER = "register"  # a new wallet, or a new challenge: rows that strangers make
+    SIGN_IN = "sign-in"
+    RECOVER = "recover"  # a printed code, typed by whoever has it
+    OPEN = "open"  # a link whose address we fetch
+    IMPORT = "import"  # a file that is decrypted and verified
+    MAIL = "mail"  # a message to an address that nobody has confirmed
+    MAIL_CODE = "mail-code"
+
+
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+RATES: Final[Mapping[Limited, tuple[int, timedelta]]] = {
+    Limited.REGISTER: (600, _HOUR),
+    Limited.SIGN_IN: (600, 5 * _MINUTE),
+    Limited.RECOVER: (30, _HOUR),
+    Limited.OPEN: (60, _MINUTE),
+    Limited.IMPORT: (20, _HOUR),
+    Limited.MAIL: (5, _HOUR),
+    Limited.MAIL_CODE: (10, _HOUR),
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one wallet service, counted in its database."""
+
+    database: Database
+    rates: Mapping[Limited, RateLimit]
+    clock: Callable[[], datetime]
+
+    @classmethod
+    def of(
+        cls,
+        database: Database,
+        sealer: Sealer,
+        *,
+        clock: Callable[[], datetime],
+        factor: float = 1.0,
+    ) -> "Limits":
+        """Make the limits; the operator may multiply all of them."""
+        made = {
+            kind: RateLimit(LIMITS, sealer, kind=kind, limit=max(1, round(limit * factor)), window=window)
+            for kind, (limit, window) in RATES.items()
+        }
+        return cls(database, made, clock)
+
+    async def spend(self, kind: Limited, who: str) -> None:
+        """Count one request of somebody: a person's id, or what `network_of` says.
+
+        Raises:
+            TooManyRequests: it was asked too often; `Retry-After` says when to come back.
+        """
+        await self.rates[kind].spend(self.database, who, now=self.clock())
+
+
+async def spend(request: Request, kind: Limited) -> None:
+    """Count one request of a stranger.
+
+    Raises:
+        TooManyRequests: this network asks too often.
+    """
+    limits: Limits = request.app.state.limits
+    await limits.spend(kind, network_of(request.client.host if request.client else None))
+
+
+def limited(kind: Limited) -> Callable[[Request], Awaitable[None]]:
+    """Return the dependency of a route that strangers may ask."""
+
+    async def count(request: Request) -> None:
+        await spend(request, kind)
+
+    return count
+
+
+def network_of(host: str | None) -> str:
+    """Return what a stranger is counted by: their IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, _NETWORK_BITS), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
