@@ -6,8 +6,9 @@ list gives a new set, and whatever was remembered under the old one is not found
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -20,6 +21,7 @@ from byoid.keys import PublicKey
 from byoid.lazy import cached_property
 
 MAX_ANCHORS: Final = 10_000
+Period: TypeAlias = tuple[datetime, datetime]
 
 
 class Purpose(StrEnum):
@@ -59,6 +61,11 @@ class TrustAnchor:
         return PublicKey.from_certificate(self.certificate)
 
     @cached_property
+    def period(self) -> Period:
+        """From when to when the certificate is valid."""
+        return period_of(self.certificate)
+
+    @cached_property
     def country_names(self) -> tuple[str, ...]:
         """The countries in the anchor's subject."""
         return country_names(self.certificate)
@@ -82,7 +89,7 @@ class TrustAnchors:
         if len(self.anchors) + len(self.keys) > MAX_ANCHORS:
             raise MalformedInput(f"expected at most {MAX_ANCHORS} trust anchors")
         self._by_purpose = {p: tuple(a for a in self.anchors if p in a.purposes) for p in Purpose}
-        self._stores = {p: _store(anchors) for p, anchors in self._by_purpose.items()}
+        self._stores: dict[Purpose, Store | None] = {}
 
     @classmethod
     def from_pem(cls, pem: bytes, purposes: Collection[Purpose], source: str, *, pinned: bool = False) -> Self:
@@ -103,11 +110,21 @@ class TrustAnchors:
 
     def store(self, purpose: Purpose) -> Store | None:
         """Return the certifying anchors of a purpose for path building, None if there are none."""
+        if purpose not in self._stores:
+            self._stores[purpose] = _store(self._by_purpose[purpose])
         return self._stores[purpose]
 
     def find(self, der: bytes, purpose: Purpose, *, pinned: bool = False) -> TrustAnchor | None:
         """Return the anchor of this purpose, certifying or pinned, that is exactly this certificate."""
         return self._by_der.get((der, purpose, pinned))
+
+    def certifying(self, certificate: x509.Certificate, purpose: Purpose) -> TrustAnchor | None:
+        """Return the anchor of this purpose that certifies signers with exactly this certificate."""
+        return self._certifying.get((certificate, purpose))
+
+    def purposes_of(self, certificate: x509.Certificate) -> frozenset[Purpose]:
+        """Return all that any list trusts this very certificate for, as the certificate of a CA or pinned."""
+        return self._purposes.get(certificate, frozenset())
 
     def union(self, *others: "TrustAnchors") -> "TrustAnchors":
         """Return a set that trusts what any of the sets trusts."""
@@ -138,6 +155,22 @@ class TrustAnchors:
     @cached_property
     def _by_der(self) -> dict[tuple[bytes, Purpose, bool], TrustAnchor]:
         return {(a.der, p, a.pinned): a for a in reversed(self.anchors) for p in a.purposes}
+
+    @cached_property
+    def _certifying(self) -> dict[tuple[x509.Certificate, Purpose], TrustAnchor]:
+        return {(a.certificate, p): a for a in reversed(self.anchors) for p in a.purposes if not a.pinned}
+
+    @cached_property
+    def _purposes(self) -> dict[x509.Certificate, frozenset[Purpose]]:
+        found: dict[x509.Certificate, frozenset[Purpose]] = {}
+        for anchor in self.anchors:
+            found[anchor.certificate] = found.get(anchor.certificate, frozenset()) | anchor.purposes
+        return found
+
+
+def period_of(certificate: x509.Certificate) -> Period:
+    """Return from when to when a certificate is valid."""
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def subject_of(certificate: x509.Certificate) -> x509.Name:

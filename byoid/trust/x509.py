@@ -14,14 +14,13 @@ from typing import Final, TypeAlias, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PublicKey
 from byoid.lazy import cached_property
-from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors, country_names, subject_of
+from byoid.trust.anchors import Period, Purpose, TrustAnchor, TrustAnchors, country_names, period_of, subject_of
 from byoid.trust.crl import Crls
 from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, profile_of
 
@@ -144,7 +143,7 @@ def verify_chain(
         NotYetValid: a certificate's period has not begun.
     """
     purposes = (purpose,) if isinstance(purpose, Purpose) else tuple(purpose)
-    key = (tuple(x5c), purposes, anchors.identity, allow_anchor)
+    key = (tuple(x5c), purposes, anchors.identity if cache is not None else b"", allow_anchor)
     chain = cache.get(key) if cache is not None else None
     if chain is None or not chain.not_before <= now <= chain.not_after:  # the long way names the certificate
         chain = _first_trusted(key[0], anchors, purposes, now=now, allow_anchor=allow_anchor)
@@ -181,14 +180,13 @@ def _first_trusted(
 ) -> TrustedChain:
     """Return the chain for the first purpose that has one; if none has, raise the first purpose's error."""
     certificates = _parse(x5c)
-    for certificate in certificates:
-        _require_current(certificate, now)
+    periods = [_current_period(certificate, now) for certificate in certificates]
     signer, *_ = [_accept_key(certificate) for certificate in certificates]
     errors = []
     for purpose in purposes:
         try:
             path, anchor = _trusted(x5c, certificates, anchors, purpose, now=now, allow_anchor=allow_anchor)
-            return _chain(path, anchor, purpose, signer)
+            return _chain(path, anchor, purpose, signer, periods[: len(path)])
         except UntrustedIssuer as error:
             errors.append(error)
     raise errors[0] if errors else UntrustedIssuer("no purpose was named for which the signer could be trusted")
@@ -238,7 +236,7 @@ def _build(
 def _accept_anchor(
     leaf: x509.Certificate, root: x509.Certificate, anchors: TrustAnchors, purpose: Purpose
 ) -> TrustAnchor:
-    anchor = anchors.find(root.public_bytes(Encoding.DER), purpose)
+    anchor = anchors.certifying(root, purpose)
     if anchor is None:
         raise UntrustedIssuer(f"the chain ends in a certificate that is no trust anchor for {purpose}")
     _require_curve(anchor.public_key)
@@ -248,28 +246,30 @@ def _accept_anchor(
 
 
 def _chain(
-    certificates: tuple[x509.Certificate, ...], anchor: TrustAnchor, purpose: Purpose, signer: PublicKey
+    certificates: tuple[x509.Certificate, ...],
+    anchor: TrustAnchor,
+    purpose: Purpose,
+    signer: PublicKey,
+    periods: Sequence[Period],
 ) -> TrustedChain:
-    periods = [(c.not_valid_before_utc, c.not_valid_after_utc) for c in (*certificates, anchor.certificate)]
+    begins, ends = zip(*periods, anchor.period, strict=True)
     return TrustedChain(
         certificates=certificates,
         anchor=anchor,
         purpose=purpose,
         public_key=signer,
-        not_before=max(start for start, _ in periods),
-        not_after=min(end for _, end in periods),
+        not_before=max(begins),
+        not_after=min(ends),
     )
 
 
-def _require_current(certificate: x509.Certificate, now: datetime) -> None:
-    if now < certificate.not_valid_before_utc:
-        raise NotYetValid(
-            f"a certificate of the chain is valid from {certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"
-        )
-    if now > certificate.not_valid_after_utc:
-        raise Expired(
-            f"a certificate of the chain was valid until {certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
-        )
+def _current_period(certificate: x509.Certificate, now: datetime) -> Period:
+    begin, end = period_of(certificate)
+    if now < begin:
+        raise NotYetValid(f"a certificate of the chain is valid from {begin:%Y-%m-%dT%H:%M:%SZ}")
+    if now > end:
+        raise Expired(f"a certificate of the chain was valid until {end:%Y-%m-%dT%H:%M:%SZ}")
+    return begin, end
 
 
 def _accept_key(certificate: x509.Certificate) -> PublicKey:
