@@ -9,13 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from byoid.keys import PrivateKey
+from byoid.service import statements
 from byoid.service.database import Database
 from byoid.signing import SoftwareSigner
+from tests.portable_sql import complaints
 
 EMPTY = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
@@ -80,6 +83,22 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         library = "/usr/lib/softhsm/libsofthsm2.so"
         yield {label: {"library": library, "token": label, "pin": "1234"} for label in ("wallet", "issuer")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_portable_sql() -> Iterator[None]:
+    """Hold every statement that a test compiles to the SQL that other engines run too (decision 0014)."""
+    compile_ = statements._compile
+
+    def checked(statement: Any, parameters: Any, dialect: Any) -> Any:
+        compiled = compile_(statement, parameters, dialect)
+        found = complaints(str(compiled))
+        assert not found, f"{found}: {compiled}"
+        return compiled
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statements, "_compile", checked)
+        yield
 
 
 @pytest.fixture(scope="session")
