@@ -131,7 +131,7 @@ def process(
         DigestMismatch: a disclosure that the issuer did not sign, or one that came twice.
     """
     hash_name = hash_name_of(payload)
-    if hash_name not in hash_names:  # 2.5
+    if hash_name not in hash_names or hash_name not in HASH_ALGORITHMS:  # 2.5
         raise WrongType(f"expected _sd_alg to be one of {', '.join(sorted(hash_names))}")
     always = {name: payload[name] for name in always_disclosed & payload.keys()}
     for name, value in always.items():
@@ -169,7 +169,7 @@ def digest(text: str, hash_name: str) -> str:
         raise WrongType(f"expected one of the hash algorithms {', '.join(HASH_ALGORITHMS)}")
     if not text.isascii():
         raise MalformedInput("an SD-JWT with a character outside ASCII")
-    return b64u_encode(HASH_ALGORITHMS[hash_name](text.encode()).digest())
+    return b64u_encode(HASH_ALGORITHMS[hash_name](text.encode("ascii")).digest())
 
 
 def numeric_date(claims: Mapping[str, Any], name: str) -> datetime | None:
@@ -186,8 +186,13 @@ def numeric_date(claims: Mapping[str, Any], name: str) -> datetime | None:
     return datetime.fromtimestamp(value, UTC)
 
 
-def check_validity(claims: Mapping[str, Any], *, now: datetime, leeway: timedelta) -> None:
+def check_validity(
+    claims: Mapping[str, Any], *, now: datetime, leeway: timedelta
+) -> tuple[datetime | None, datetime | None]:
     """Check `exp`, `nbf` and `iat` of the processed payload, those that are there (section 7.1, step 6).
+
+    Returns:
+        `iat` and `exp`.
 
     Raises:
         Expired: `exp` is over.
@@ -201,6 +206,7 @@ def check_validity(claims: Mapping[str, Any], *, now: datetime, leeway: timedelt
         raise NotYetValid(f"the SD-JWT is valid from {begins.isoformat()}")
     if issued is not None and now < issued - leeway:
         raise NotYetValid(f"the SD-JWT claims to have been issued at {issued.isoformat()}")
+    return issued, expires
 
 
 @dataclass(slots=True)
@@ -282,7 +288,12 @@ class _Walk:
 
 
 def _by_digest(disclosures: Sequence[str], hash_name: str) -> dict[str, tuple[int, str]]:
-    found = {digest(disclosure, hash_name): (index, disclosure) for index, disclosure in enumerate(disclosures)}
+    hashed, found = HASH_ALGORITHMS[hash_name], {}
+    try:
+        for index, disclosure in enumerate(disclosures):
+            found[b64u_encode(hashed(disclosure.encode("ascii")).digest())] = (index, disclosure)
+    except UnicodeEncodeError:
+        raise MalformedInput("a disclosure with a character outside ASCII") from None
     if len(found) != len(disclosures):
         raise DigestMismatch("a disclosure was sent twice")
     return found

@@ -68,7 +68,7 @@ class _Concealment:
     disclosable: frozenset[ClaimPath] | Literal[Disclosable.ALL]
     decoys: int
     disclosures: list[str] = field(default_factory=list)
-    salts: list[bytes] = field(default_factory=list)
+    salts: list[str] = field(default_factory=list)
 
     def object(self, members: Mapping[str, Any], places: tuple[ClaimPath, ...]) -> dict[str, Any]:
         if not _RESERVED.isdisjoint(members):
@@ -79,7 +79,7 @@ class _Concealment:
             inner = tuple([(*place, name) for place in places])
             concealed = self.value(value, inner) if isinstance(value, _CONTAINERS) else value
             if self.disclosable is ALL or not self.disclosable.isdisjoint(inner):
-                digests.append(self.disclose(json_dumps(name) + b"," + json_dumps(concealed)))
+                digests.append(self.disclose(name, concealed))
             else:
                 payload[name] = concealed
         if digests:
@@ -94,19 +94,19 @@ class _Concealment:
             inner = tuple([(*place, at) for place in places for at in (None, index)])
             concealed = self.value(element, inner) if isinstance(element, _CONTAINERS) else element
             if self.disclosable is ALL or not self.disclosable.isdisjoint(inner):
-                concealed = {PLACEHOLDER: self.disclose(json_dumps(concealed))}
+                concealed = {PLACEHOLDER: self.disclose(concealed)}
             payload.append(concealed)
         return payload
 
     def value(self, value: Any, places: tuple[ClaimPath, ...]) -> Any:
         return self.object(value, places) if isinstance(value, dict) else self.array(value, places)
 
-    def disclose(self, content: bytes) -> str:
+    def disclose(self, *content: Any) -> str:
         """Keep a disclosure and return its digest. Salts are drawn for many disclosures at once, each is used once."""
         if not self.salts:
-            text = b64u_encode_bytes(os.urandom(SALT_BYTES * _SALTS_AT_ONCE))
+            text = b64u_encode(os.urandom(SALT_BYTES * _SALTS_AT_ONCE))
             self.salts = [text[at : at + _SALT_CHARACTERS] for at in range(0, len(text), _SALT_CHARACTERS)]
-        disclosure = b64u_encode_bytes(b'["' + self.salts.pop() + b'",' + content + b"]")
+        disclosure = b64u_encode_bytes(json_dumps((self.salts.pop(), *content)))
         self.disclosures.append(disclosure.decode("ascii"))
         return b64u_encode(sha256(disclosure).digest())
 

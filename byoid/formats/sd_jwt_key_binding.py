@@ -64,11 +64,10 @@ def prepare_key_binding(
     Raises:
         MalformedInput: not an SD-JWT that ends with a tilde, or its payload is not JSON.
     """
-    parts = sd_jwt.partition("~")[0].split(".")
-    if not sd_jwt.endswith("~") or len(parts) != 3:  # noqa: PLR2004
+    if not sd_jwt.endswith("~") or sd_jwt.count(".") != 2:  # noqa: PLR2004 (those of one JWT)
         raise MalformedInput("expected an SD-JWT without key binding, which ends with a tilde")
     if hash_name is None:
-        hash_name = hash_name_of(json_object(b64u_decode(parts[1])))
+        hash_name = hash_name_of(json_object(b64u_decode(sd_jwt.split(".")[1])))
     claims: dict[str, Any] = {
         "iat": int(issued_at.timestamp()),
         "aud": audience,
@@ -119,17 +118,13 @@ def verify_key_binding(
     issued = numeric_date(claims, "iat")
     if issued is None or not now - binding.max_age - leeway <= issued <= now + leeway:  # 5.5
         raise HolderBindingError("the key binding JWT was not made just now, or does not say when")
-    _require(claims, "nonce", binding.nonce)  # 5.6
-    _require(claims, "aud", binding.audience)
-    _require(claims, "sd_hash", digest(sd_jwt.presented, hash_name))  # 5.7
+    expected = {"nonce": binding.nonce, "aud": binding.audience, "sd_hash": digest(sd_jwt.presented, hash_name)}
+    for name, value in expected.items():  # 5.6, 5.7
+        if claims.get(name) != value:
+            raise HolderBindingError(f"the key binding JWT has another {name} than expected, or none")
     if transaction_data:
         _require_transaction_data(claims, transaction_data)
     return verified
-
-
-def _require(claims: dict[str, Any], name: str, expected: str) -> None:
-    if claims.get(name) != expected:
-        raise HolderBindingError(f"the key binding JWT has another {name} than expected, or none")
 
 
 def _require_transaction_data(claims: dict[str, Any], transaction_data: Sequence[str]) -> None:

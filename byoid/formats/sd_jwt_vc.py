@@ -227,7 +227,7 @@ def verify_sd_jwt_vc(
         sd_jwt, issuer_key=issuer_key, algorithms=algorithms, typ=typ, always_disclosed=ALWAYS_DISCLOSED
     )
     claims = processed.claims
-    check_validity(claims, now=now, leeway=leeway)
+    issued_at, expires_at = check_validity(claims, now=now, leeway=leeway)
     holder_key = _holder_key(claims)
     hashes: tuple[str, ...] = ()
     if isinstance(binding, HolderBinding):
@@ -252,8 +252,8 @@ def verify_sd_jwt_vc(
         status=StatusReference.from_claim(claims.get("status")),
         holder_key=holder_key,
         holder_proven=isinstance(binding, HolderBinding),
-        issued_at=numeric_date(claims, "iat"),
-        expires_at=numeric_date(claims, "exp"),
+        issued_at=issued_at,
+        expires_at=expires_at,
         transaction_data_hashes=hashes,
         processed=processed,
     )

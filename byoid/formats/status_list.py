@@ -67,12 +67,12 @@ class StatusReference:
         """
         if status is None:
             return None
-        if not isinstance(status, Mapping):
+        if not isinstance(status, dict):
             raise MalformedInput(f"expected a status object, got {type(status).__name__}")
         if "status_list" not in status:
             return None
         entry = status["status_list"]
-        if not isinstance(entry, Mapping):
+        if not isinstance(entry, dict):
             raise MalformedInput(f"expected a status_list object, got {type(entry).__name__}")
         index, uri = entry.get("idx"), entry.get("uri")
         if type(index) is not int or index < 0:
