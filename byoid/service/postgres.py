@@ -140,8 +140,8 @@ class PostgresEngine:
             return await connection.execute(statement, parameters)
 
     async def run_script(self, statements: Sequence[str]) -> None:
-        """Run data definitions in one transaction."""
-        async with self.pool.acquire() as raw, raw.transaction():
+        """Run data definitions, each by itself: over all tables at once, they could deadlock with who works on them."""
+        async with self.pool.acquire() as raw:
             for statement in statements:
                 await raw.execute(statement)
 
