@@ -1,0 +1,225 @@
+"""Chaos: workers, job workers and PostgreSQL itself are killed with -9 under load, and then everything is audited.
+
+An error that a client sees is explained only if something was down that causes errors of its kind there, in the moment
+of the request. Job workers explain nothing: no client waits for them.
+"""
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+
+from benchmarks.load.audit import Fault, audit
+from benchmarks.load.facts import person_hash, read_facts
+from benchmarks.load.laboratory import Laboratory
+from benchmarks.load.ledger import Failure, Ledger
+from benchmarks.load.walks import Client, GaveUp, Refused
+
+PRESENTATIONS: Final = 3  # of each credential
+REVOKED_SHARE: Final = 0.3
+_REPLAYED_SHARE: Final = 0.1
+_CALM: Final = (0.5, 2.0)  # seconds between the end of an outage and the next
+_GRACE: Final = 1.0  # an error may be noticed so long after the outage
+# A verifier remembers for ten seconds that a status list could not be had, and says no in the meantime.
+_STATUS_GRACE: Final = 12.0
+_STATUS: Final = "StatusUnavailable"
+
+# Which kinds of errors an outage explains, by the component that the client asked.
+Explains: TypeAlias = dict[str, frozenset[str]]
+_LOST: Final = frozenset({"connection"})
+_FAULTS: Final = frozenset({"server_error", "timeout", "connection"})
+EXPLAINS: Final[dict[str, Explains]] = {
+    "issuer": {"issuer": _LOST},
+    "verifier": {"verifier": _LOST},
+    "database": {"issuer": _FAULTS, "verifier": _FAULTS},
+    "issuer-jobs": {},
+    "verifier-jobs": {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Something was killed, and was back at the end."""
+
+    component: str
+    begin: float
+    end: float
+    killed: int
+
+
+@dataclass
+class Run:
+    """What happened."""
+
+    ledger: Ledger
+    begin: float
+    outages: list[Outage] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    crashed: list[str] = field(default_factory=list)  # wallets that ended with an error of their own
+    recorded: int = 0
+    unpublished: float = 0.0  # the longest time in which a change of a status was not published
+
+    @property
+    def unexplained(self) -> list[Failure]:
+        """The failures that no outage explains."""
+        return [each for each in self.ledger.failures if not explained(each, self.outages)]
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures, as one JSON object says them."""
+        verdicts = Counter(each.verdict for each in self.faults)
+        return {
+            "issued": len(self.ledger.issued),
+            "presented": len(self.ledger.presented),
+            "revoked": len(self.ledger.revoked),
+            "kills": sum(each.killed for each in self.outages),
+            "outages": dict(Counter(each.component for each in self.outages)),
+            "lost": verdicts["lost"],
+            "duplicated": verdicts["duplicated"],
+            "wrong": verdicts["wrong"],
+            "unexplained_errors": len(self.unexplained) + len(self.crashed),
+            "explained_errors": len(self.ledger.failures) - len(self.unexplained),
+            "replays_refused": self.ledger.replays - len(self.ledger.taken_twice),
+            "rows_without_a_delivery": self.recorded - sum(len(each.places) for each in self.ledger.issued),
+            "longest_unpublished_seconds": round(self.unpublished, 1),
+            "seconds": round(time.monotonic() - self.begin),
+        }
+
+
+def explained(failure: Failure, outages: Sequence[Outage]) -> bool:
+    """Tell whether an outage explains a failure."""
+    return any(_explains(outage, failure) for outage in outages)
+
+
+def _explains(outage: Outage, failure: Failure) -> bool:
+    if failure.end < outage.begin:
+        return False
+    if _STATUS in failure.said:
+        return outage.component in {"issuer", "database"} and failure.begin <= outage.end + _STATUS_GRACE
+    kinds = EXPLAINS[outage.component].get(failure.component, frozenset())
+    return failure.kind in kinds and failure.begin <= outage.end + _GRACE
+
+
+async def run_chaos(laboratory: Laboratory, *, seconds: float, wallets: int, pace: float) -> Run:
+    """Let wallets live for so long while things are killed; then let all come back, and audit.
+
+    Args:
+        laboratory: what is tormented.
+        seconds: how long.
+        wallets: how many live at a time.
+        pace: seconds that a wallet rests between two walks.
+    """
+    run = Run(Ledger(), time.monotonic())
+    end = run.begin + seconds
+    living = [asyncio.create_task(_live(laboratory, run, end, pace)) for _ in range(wallets)]
+    watching = asyncio.create_task(_watch_publication(laboratory, run))
+    try:
+        await _torment(laboratory, run, end)
+        await asyncio.gather(*living)
+        await inspect(laboratory, run)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    return run
+
+
+async def inspect(laboratory: Laboratory, run: Run) -> None:
+    """Audit what has happened up to now."""
+    facts = await read_facts(laboratory)
+    run.recorded = len(facts.recorded)
+    run.faults = audit(run.ledger, facts, hash_of=lambda person: person_hash(laboratory, person))
+
+
+async def _watch_publication(laboratory: Laboratory, run: Run) -> None:
+    """Measure for how long a list is behind at most: from the first look that finds a version unpublished."""
+    seen: dict[tuple[str, int], float] = {}
+    while True:
+        await asyncio.sleep(0.5)
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            async with laboratory.postgres.connected(laboratory.databases["issuer"]) as connection:
+                rows = await connection.fetch("SELECT id, changed, published FROM status_list")
+            now = time.monotonic()
+            behind = {
+                (row["id"], version) for row in rows for version in range(row["published"] + 1, row["changed"] + 1)
+            }
+            seen = {each: seen.get(each, now) for each in behind}
+            run.unpublished = max([run.unpublished, *(now - begin for begin in seen.values())])
+
+
+async def _live(laboratory: Laboratory, run: Run, end: float, pace: float) -> None:
+    client = Client(laboratory.access, run.ledger, _REPLAYED_SHARE)
+    while time.monotonic() < end:
+        try:
+            await live_once(client, pace=pace, end=end)
+        except (Refused, GaveUp) as error:
+            if isinstance(error, GaveUp):
+                run.crashed.append(f"gave up: {error}")
+    client.close()
+
+
+async def live_once(client: Client, *, pace: float, end: float) -> None:
+    """Get a credential, show it a few times, and have it revoked sometimes."""
+    while not await client.obtain(await client.order()):
+        pass
+    for _ in range(PRESENTATIONS):
+        await asyncio.sleep(pace * random.uniform(0, 2))
+        if time.monotonic() > end:
+            return
+        await client.present()
+    if random.random() < REVOKED_SHARE:
+        await client.revoke()
+
+
+async def _torment(laboratory: Laboratory, run: Run, end: float) -> None:
+    """Kill one thing after another; the next when the last one is back."""
+    victims = _shuffled(laboratory)
+    while time.monotonic() + _CALM[1] < end:
+        await asyncio.sleep(random.uniform(*_CALM))
+        if not victims:
+            victims = _shuffled(laboratory)
+        component, torment = victims.pop()
+        begin = time.monotonic()
+        killed = await torment()
+        run.outages.append(Outage(component, begin, time.monotonic(), killed))
+        summary = run.summary()
+        counts = ", ".join(f"{summary[name]} {name}" for name in ("issued", "presented", "revoked", "kills"))
+        print(f"{summary['seconds']:5} s  {component:14} {counts}", file=sys.stderr, flush=True)
+
+
+Torment: TypeAlias = tuple[str, Callable[[], Awaitable[int]]]
+
+
+def _shuffled(laboratory: Laboratory) -> list[Torment]:
+    """Return every kind of murder in any order; the database's again and again, as it comes back soonest."""
+    database: Torment = ("database", lambda: _kill_database(laboratory))
+    found = [
+        (name, _killer(laboratory, name, everyone=everyone)) for name in laboratory.roles for everyone in (False, True)
+    ]
+    random.shuffle(found)
+    return [each for one in found for each in (one, database)]
+
+
+def _killer(laboratory: Laboratory, name: str, *, everyone: bool) -> Callable[[], Awaitable[int]]:
+    async def kill() -> int:
+        role = laboratory.roles[name]
+        victims = list(role.workers) if everyone else role.workers[:1]
+        await role.kill(victims)
+        await role.restore()
+        return len(victims)
+
+    return kill
+
+
+async def _kill_database(laboratory: Laboratory) -> int:
+    await laboratory.postgres.kill()
+    await asyncio.sleep(random.uniform(0, 1))
+    await laboratory.postgres.start()
+    for role in laboratory.roles.values():
+        await role.restore()
+    return 1
