@@ -22,9 +22,9 @@ _BROWSERS: Final = (
 _DEVICE: Final = "My device"
 _WORST_FIRST: Final = (Protection.KEY_FILE, Protection.HSM, Protection.PASSKEY)
 PROTECTIONS: Final = {
-    Protection.PASSKEY: "Only this passkey can unlock your wallet",
-    Protection.HSM: "Our security module could unlock it too",
-    Protection.KEY_FILE: "This demo could unlock it too",
+    Protection.PASSKEY: "We cannot open your wallet with it",
+    Protection.HSM: "Our security module could open your wallet with it",
+    Protection.KEY_FILE: "This demo could open your wallet with it",
 }
 EVENTS: Final = {
     Event.REGISTERED: "The wallet was created",

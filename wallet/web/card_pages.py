@@ -10,13 +10,14 @@ from starlette.responses import Response
 
 from byoid.errors import MalformedInput
 from byoid.oauth.form import parse_form
+from byoid.service.i18n import Catalogue
 from wallet import accounts, card_status, deferred, offers, receiving, reissue, removal
-from wallet.cards import load_all_copies, load_card, load_cards, load_copies
+from wallet.cards import Card, load_all_copies, load_card, load_cards, load_copies
 from wallet.context import Visit, Wallet
 from wallet.keeping import Received
 from wallet.receipts import Stage, load_receipt
 from wallet.receiving import GoTo, Outcome, TransactionCodeRefused
-from wallet.web import views
+from wallet.web import card_formats, views
 from wallet.web.offer_views import offer_view
 from wallet.web.site import PageRoute, SiteContext, Visitor, see_other
 
@@ -30,15 +31,14 @@ async def dashboard(request: Request, site: SiteContext, visit: Visitor) -> Resp
     say, wallet = site.catalogue(request), site.wallet
     collected = await deferred.collect_due(wallet, visit)
     states, copies = await current_states(wallet, visit), await load_all_copies(visit.contents)
-    cards = [
-        views.card_face(card, copies.get(card.id, ()), say, state=states[card.id])
-        for card in await load_cards(visit.contents)
-    ]
+    cards = await load_cards(visit.contents)
+    faces = [views.card_face(card, copies.get(card.id, ()), say, state=states[card.id]) for card in cards]
     notices = views.dashboard_notices(
-        collected, await deferred.load_promises(visit), await reissue.due_cards(wallet, visit), cards, say
+        collected, await deferred.load_promises(visit), await reissue.due_cards(wallet, visit), faces, say
     )
     return site.render(
-        request, "dashboard.html", visit=visit, tab="cards", cards=cards, notices=notices,
+        request, "dashboard.html", visit=visit, tab="cards", notices=notices,
+        cards=card_formats.one_of_each(list(zip(cards, faces, strict=True))),
         has_recovery_code=(await site.door.run(accounts.view_account, visit.cookie)).recovery_code_made_at is not None,
     )  # fmt: skip
 
@@ -48,10 +48,11 @@ async def card_page(card_id: str, request: Request, site: SiteContext, visit: Vi
     """Show what is on a card."""
     say, now = site.catalogue(request), site.wallet.clock()
     card = await load_card(visit.contents, card_id, now=now)
-    copies = await load_copies(visit.contents, card_id)
+    copies, states = await load_copies(visit.contents, card_id), await current_states(site.wallet, visit)
     return site.render(
         request, "card.html", visit=visit, tab="cards",
-        card=views.card_face(card, copies, say, state=(await current_states(site.wallet, visit))[card_id]),
+        card=views.card_face(card, copies, say, state=states[card_id]),
+        formats=card_formats.format_links(await _faces(visit, say), card_id, say),
         lines=views.card_lines(card, copies[0], say),
         about=views.about(card, copies, say, now=now),
         can_renew=card.content.reissuance is not None,
@@ -69,9 +70,11 @@ async def card_deletion_page(card_id: str, request: Request, site: SiteContext, 
 
 @router.post("/cards/{card_id}/deletion")
 async def delete_card(card_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
-    """Delete a card for good."""
+    """Delete a card for good, in all its formats."""
     await site.form(request)
-    await removal.remove_card(site.wallet, visit, card_id)
+    same = card_formats.format_links(await _faces(visit, site.catalogue(request)), card_id, site.catalogue(request))
+    for each in [link.card_id for link in same] or [card_id]:
+        await removal.remove_card(site.wallet, visit, each)
     return see_other("/")
 
 
@@ -118,7 +121,7 @@ async def start_from_catalogue(request: Request, site: SiteContext, visit: Visit
         site.wallet,
         visit,
         credential_issuer=form.get("credential_issuer", ""),
-        configuration_ids=(form.get("configuration_id", ""),),
+        configuration_ids=tuple(form.get("configuration_ids", "").split()),
     )
     return see_other(f"/offers/{receipt.id}")
 
@@ -134,16 +137,13 @@ async def credential_offer(request: Request, site: SiteContext, visit: Visitor) 
 async def offer_done(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Show what came; `cards` and `promised` are only how the page was reached."""
     say, now = site.catalogue(request), site.wallet.clock()
-    faces = [
-        views.card_face(card, await load_copies(visit.contents, card.id), say)
-        for card in [
-            await load_card(visit.contents, each, now=now)
-            for each in request.query_params.get("cards", "").split(",")[:20]
-            if each
-        ]
-    ]
+    ids = [each for each in request.query_params.get("cards", "").split(",")[:20] if each]
+    cards = [await load_card(visit.contents, each, now=now) for each in ids]
+    faces = [(card, views.card_face(card, await load_copies(visit.contents, card.id), say)) for card in cards]
     promised = bool(request.query_params.get("promised"))
-    return site.render(request, "offer_done.html", visit=visit, tab="cards", cards=faces, promised=promised)
+    return site.render(
+        request, "offer_done.html", visit=visit, tab="cards", cards=card_formats.one_of_each(faces), promised=promised
+    )
 
 
 @router.get("/offers/{receipt_id}")
@@ -188,6 +188,13 @@ async def callback(request: Request, site: SiteContext, visit: Visitor) -> Respo
     """Take the browser back from an issuer's login (OpenID4VCI 5.2)."""
     parameters = parse_form(request.url.query)
     return after(await receiving.complete_authorization(site.wallet, visit, parameters))
+
+
+async def _faces(visit: Visit, catalogue: Catalogue) -> list[tuple[Card, views.CardFace]]:
+    """Return every card with its face."""
+    copies = await load_all_copies(visit.contents)
+    cards = await load_cards(visit.contents)
+    return [(card, views.card_face(card, copies.get(card.id, ()), catalogue)) for card in cards]
 
 
 async def current_states(wallet: Wallet, visit: Visit) -> Mapping[str, card_status.CardState]:

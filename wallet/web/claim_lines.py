@@ -20,7 +20,9 @@ from byoid.service.i18n import Catalogue
 _TECHNICAL: Final = frozenset(
     {"iss", "vct", "vct#integrity", "aka_vcts", "cnf", "status", "exp", "nbf", "iat", "sub", "jti", "_sd_alg"}
 )
-_COUNTRY: Final = frozenset({"country", "nationality", "nationalities", "issuing_country", "birth_country"})
+_COUNTRY: Final = frozenset(
+    {"country", "nationality", "nationalities", "issuing_country", "birth_country", "resident_country"}
+)
 _PICTURE: Final = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/=]+\Z")
 _IMAGE_MAGIC: Final = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png"}
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")

@@ -1,8 +1,10 @@
 """What makes the wallet an app on a phone: manifest, service worker, and the page that is shown without a connection.
 
-Cards are kept on the device only where the citizen turned that on, in this browser; closing the wallet deletes them.
+Cards are kept on the device only where the citizen turned that on, in this browser, encrypted for their passkey.
+Decision 0015; `static/offline.js` keeps and opens the copy.
 """
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +12,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from wallet.web.site import PageRoute, SiteContext
+from wallet.cards import load_all_copies, load_cards
+from wallet.web import notification_pages, views
+from wallet.web.card_formats import one_of_each
+from wallet.web.site import PageRoute, SiteContext, Visitor
 
 router: Final = APIRouter(route_class=PageRoute)
+_MARK: Final = 16
 _STATIC: Final = Path(__file__).parent / "static"
 
 
@@ -38,7 +44,22 @@ async def service_worker() -> Response:
     return FileResponse(_STATIC / "sw.js", media_type="text/javascript", headers=headers)
 
 
+@router.get("/settings/device/copy")
+async def copy(request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Give out what is kept on the device: all cards in the citizen's language, without links or buttons."""
+    say, copies = site.catalogue(request), await load_all_copies(visit.contents)
+    kept = {card.id: (card, copies[card.id]) for card in await load_cards(visit.contents)}
+    faces = one_of_each([(card, views.card_face(card, found, say)) for card, found in kept.values()])
+    cards = [{"face": face, "lines": views.card_lines(kept[face.id][0], kept[face.id][1][0], say)} for face in faces]
+    response = site.render(request, "copy.html", cards=cards)
+    response.headers["Wallet-Copy-Of"] = sha256(f"copy of {visit.person}".encode()).hexdigest()[:_MARK]
+    return response
+
+
 @router.get("/offline")
 async def offline(request: Request, site: SiteContext) -> Response:
     """Say that there is no connection; the service worker shows it."""
     return site.render(request, "offline.html")
+
+
+router.include_router(notification_pages.router)

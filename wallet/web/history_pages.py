@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wallet import history, rights
+from wallet.cards import load_cards
 from wallet.context import Visit
-from wallet.web.history_views import deletion_draft, entry_view, history_line, report_draft
+from wallet.web.history_views import claim_labels, deletion_draft, entry_view, history_line, report_draft
 from wallet.web.site import PageRoute, Site, SiteContext, Visitor, see_other
 
 router: Final = APIRouter(route_class=PageRoute)
@@ -17,18 +18,20 @@ router: Final = APIRouter(route_class=PageRoute)
 @router.get("/history")
 async def history_page(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """List what was received, shown and refused."""
-    search, card = request.query_params.get("search", ""), request.query_params.get("card", "")
-    items = await history.load_history(visit.contents, search=search)
+    search, card, party = (request.query_params.get(name, "") for name in ("search", "card", "party"))
+    items = await history.load_history(visit.contents, search=search, party=party or None)
     say = site.catalogue(request)
     lines = [history_line(item, say) for item in items if not card or card in item.entry.cards]
-    return site.render(request, "history.html", visit=visit, tab="history", lines=lines, search=search, card=card)
+    filters = {"search": search, "card": card, "party": party}
+    return site.render(request, "history.html", visit=visit, tab="history", lines=lines, **filters)
 
 
 @router.get("/history/{entry_id}")
 async def entry_page(entry_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Show an entry in full."""
     item = await history.load_entry(visit.contents, entry_id, now=site.wallet.clock())
-    entry = entry_view(item, site.catalogue(request))
+    say = site.catalogue(request)
+    entry = entry_view(item, claim_labels(await load_cards(visit.contents), say), say)
     return site.render(request, "entry.html", visit=visit, tab="history", entry=entry)
 
 
@@ -44,7 +47,8 @@ async def delete_entry(entry_id: str, request: Request, site: SiteContext, visit
 async def data_deletion_page(entry_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Show how to ask a service to delete data (ARF TS7)."""
     item = await history.load_entry(visit.contents, entry_id, now=site.wallet.clock())
-    draft = deletion_draft(item, site.catalogue(request))
+    say = site.catalogue(request)
+    draft = deletion_draft(item, claim_labels(await load_cards(visit.contents), say), say)
     contacts = rights.deletion_contacts(item, draft)
     return _rights_page(request, site, visit, item, kind="data-deletion", draft=draft, contacts=contacts)
 

@@ -1,16 +1,20 @@
 """What the history shows: each entry in plain words."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
+from byoid.claims import ClaimPath
 from byoid.service.i18n import Catalogue
+from wallet.cards import MDOC, Card
 from wallet.history import ClaimNames, Entry, HistoryItem, Reason, Result, Transaction
 from wallet.requests import Caution
 from wallet.rights import Draft
-from wallet.web.claim_lines import readable
+from wallet.web.claim_lines import ClaimLines, readable
 from wallet.web.request_views import CAUTIONS, in_own_language
 
+ClaimLabels: TypeAlias = Mapping[str, ClaimLines]
 WHAT: Final = {
     Transaction.PRESENTATION: "You shared data",
     Transaction.ISSUANCE: "You received a card",
@@ -91,6 +95,7 @@ class EntryView:
     signed: bool
     is_presentation: bool
     shared: bool
+    party: str
 
 
 @dataclass(frozen=True)
@@ -122,14 +127,14 @@ def history_line(item: HistoryItem, catalogue: Catalogue) -> HistoryLine:
     )
 
 
-def entry_view(item: HistoryItem, catalogue: Catalogue) -> EntryView:
+def entry_view(item: HistoryItem, labels: ClaimLabels, catalogue: Catalogue) -> EntryView:
     """Return an entry in full."""
     entry, party = item.entry, item.entry.party
     return EntryView(
         line=history_line(item, catalogue),
         purpose=in_own_language(entry.purpose, catalogue),
-        presented=_named(entry.list_of_claims_presented),
-        requested=_named(entry.list_of_claims_requested),
+        presented=_named(entry.list_of_claims_presented, labels),
+        requested=_named(entry.list_of_claims_requested, labels),
         warnings=tuple(catalogue.gettext(CAUTIONS[Caution(each)][0]) for each in entry.warnings),
         transactions=entry.transactional_data,
         country=catalogue.country(party.country) if party.country else "",
@@ -140,6 +145,7 @@ def entry_view(item: HistoryItem, catalogue: Catalogue) -> EntryView:
         signed=party.signed,
         is_presentation=entry.transaction_type is Transaction.PRESENTATION,
         shared=_shared(entry),
+        party=party.key,
     )
 
 
@@ -153,9 +159,9 @@ def done_view(item: HistoryItem, catalogue: Catalogue) -> DoneView:
     return DoneView(heading, say(REASONS[reason or Reason.NO_ANSWER]), False, False, item.id)
 
 
-def deletion_draft(item: HistoryItem, catalogue: Catalogue) -> Draft:
+def deletion_draft(item: HistoryItem, labels: ClaimLabels, catalogue: Catalogue) -> Draft:
     """Write a request to delete data, in the citizen's language."""
-    names = (name for each in _named(item.entry.list_of_claims_presented) for name in each.names)
+    names = (name for each in _named(item.entry.list_of_claims_presented, labels) for name in each.names)
     return _draft(DELETION, catalogue, day=catalogue.day(item.entry.time.date()), names=", ".join(names))
 
 
@@ -175,9 +181,17 @@ def _draft(texts: tuple[str, str], catalogue: Catalogue, **values: str) -> Draft
     return Draft(subject=subject, text=text)
 
 
-def no_view(catalogue: Catalogue) -> DoneView:
+def no_view(item: HistoryItem, catalogue: Catalogue) -> DoneView:
     """Say that nothing was shared."""
-    return DoneView(catalogue.gettext(DECLINED[0]), catalogue.gettext(DECLINED[1]), False, True, "")
+    return DoneView(catalogue.gettext(DECLINED[0]), catalogue.gettext(DECLINED[1]), False, True, item.id)
+
+
+def claim_labels(cards: Sequence[Card], catalogue: Catalogue) -> ClaimLabels:
+    """Return what the citizen's cards call their claims, by type."""
+    return {
+        card.content.type: ClaimLines(card.content.claims, catalogue, namespaces=card.content.format == MDOC)
+        for card in cards
+    }
 
 
 def _shared(entry: Entry) -> bool:
@@ -185,18 +199,22 @@ def _shared(entry: Entry) -> bool:
     return entry.transaction_type is Transaction.PRESENTATION and sent
 
 
-def _named(claims: tuple[ClaimNames, ...]) -> tuple[Named, ...]:
-    """Write paths as people read them; the labels are the card's, which may be gone."""
+def _named(claims: tuple[ClaimNames, ...], labels: ClaimLabels) -> tuple[Named, ...]:
+    """Write paths as people read them: as the card calls them, or by their own names once it is gone."""
     return tuple(
         Named(
             each.credential_identifier,
-            tuple(dict.fromkeys(" · ".join(readable(str(part)) for part in _people(path)) for path in each.claims)),
+            tuple(dict.fromkeys(_name(path, labels.get(each.credential_identifier)) for path in each.claims)),
         )
         for each in claims
     )
 
 
-def _people(path: tuple[str | int | None, ...]) -> list[str]:
+def _name(path: ClaimPath, card: ClaimLines | None) -> str:
+    return card.label(path) if card else " · ".join(readable(str(part)) for part in _people(path))
+
+
+def _people(path: ClaimPath) -> list[str]:
     """Return the names in a path, without an mdoc's namespace and indices."""
     names = [part for part in path if isinstance(part, str)]
     return names[1:] if len(names) > 1 and "." in names[0] else names

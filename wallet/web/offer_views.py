@@ -1,10 +1,11 @@
 """What the page of an offer shows."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from byoid.service.i18n import Catalogue
 from wallet.card_status import CardState
-from wallet.offers import OfferedCard, preview
+from wallet.offers import OfferedCard, Preview, preview
 from wallet.receipts import Receipt, Stage
 from wallet.web import views
 from wallet.web.claim_lines import ClaimLines, in_language
@@ -24,6 +25,7 @@ class OfferedFace:
     holder: str = ""
     logo: str = ""
     logo_alt: str = ""
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def offer_view(receipt: Receipt, catalogue: Catalogue) -> OfferView:
         host=seen.host,
         issuer=issuer,
         signed=seen.signed,
-        cards=tuple(_face(card, issuer, catalogue) for card in seen.cards),
+        cards=_faces(seen, issuer, catalogue),
         needs_code=code is not None,
         code_length=code.length if code else None,
         code_digits=code is None or code.input_mode != "text",
@@ -60,6 +62,15 @@ def offer_view(receipt: Receipt, catalogue: Catalogue) -> OfferView:
         needs_login=seen.needs_login,
         approved=seen.stage is Stage.APPROVED,
     )
+
+
+def _faces(seen: Preview, issuer: str, catalogue: Catalogue) -> tuple[OfferedFace, ...]:
+    """Return one face for each kind of card; the formats of one kind are one card to its owner."""
+    faces: dict[tuple[str, str], OfferedFace] = {}
+    for card in seen.cards:
+        face = _face(card, issuer, catalogue)
+        faces.setdefault((face.name, face.description), face)
+    return tuple(faces.values())
 
 
 def _face(card: OfferedCard, issuer: str, catalogue: Catalogue) -> OfferedFace:

@@ -39,7 +39,8 @@ async def decline(consent_id: str, request: Request, site: SiteContext, visit: V
     """Say no. The service learns that there will be no answer, and nothing else."""
     await site.form(request)
     back = await consent.decline(site.wallet, visit, consent_id, tell=True)
-    done = no_view(site.catalogue(request))
+    newest = (await history.load_history(visit.contents, transactions=(history.Transaction.PRESENTATION,)))[0]
+    done = no_view(newest, site.catalogue(request))
     return site.render(request, "request_done.html", visit=visit, done=done, back=back)
 
 

@@ -1,7 +1,7 @@
 """What the page of a request shows: who asks and why, exactly what they would get, and what to be wary of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from byoid.service.i18n import Catalogue
@@ -10,6 +10,7 @@ from wallet.history import Text
 from wallet.matching import ShownClaim
 from wallet.requests import Asker, Caution
 from wallet.transactions import ShownTransaction
+from wallet.web.card_formats import FORMATS
 from wallet.web.claim_lines import ClaimLines, Line, readable
 
 # By caution: the headline, and what it means. `%(host)s` is where the answer would go.
@@ -38,6 +39,7 @@ CAUTIONS: Final = {
         "was confirmed.",
     ),
 }  # fmt: skip
+_NOT_FOR_THIS: Final = frozenset({Caution.UNREGISTERED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
 _ALARMING: Final = frozenset({Caution.UNSIGNED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
 TRANSACTIONS: Final = {
     "urn:eudi:sca:payment:1": "You agree to this payment",
@@ -70,11 +72,12 @@ class CautionView:
 
 @dataclass(frozen=True)
 class OptionView:
-    """A card that can be shown, and exactly what of it."""
+    """A card that can be shown, and exactly what of it. `format` only where a card is asked for in two of them."""
 
     card_id: str
     name: str
     issuer: str
+    format: str
     lines: tuple[Line, ...]
     unasked: tuple[Line, ...]
     kept: bool
@@ -124,7 +127,9 @@ class RequestView:
     host: str
     country: str
     signed: bool
-    registered: bool
+    registered_for_this: bool
+    identifiers: tuple[str, ...]
+    contacts: tuple[str, ...]
     purpose: str
     service: str
     intermediary: str
@@ -140,14 +145,17 @@ class RequestView:
 def request_view(consent: ConsentView, catalogue: Catalogue) -> RequestView:
     """Return what the page of a request shows."""
     asker, party = consent.asker, consent.asker.party
-    queries = {each.id: _query(each, consent.suggested, catalogue) for each in consent.credentials}
+    several = len({option.format for each in consent.credentials for option in each.options}) > 1
+    queries = {each.id: _query(each, consent.suggested, catalogue, with_format=several) for each in consent.credentials}
     return RequestView(
         id=consent.id,
         name=party.name or asker.host,
         host=asker.host,
         country=catalogue.country(party.country) if party.country else "",
         signed=asker.signed,
-        registered=asker.registered,
+        registered_for_this=asker.registered and not {*consent.cautions} & _NOT_FOR_THIS,
+        identifiers=tuple(each.identifier for each in party.identifier),
+        contacts=party.contact,
         purpose=in_own_language(asker.purpose, catalogue),
         service=in_own_language(asker.service, catalogue),
         intermediary=party.intermediary_name or "",
@@ -175,11 +183,14 @@ def nearest(texts: Mapping[str, str], language: str) -> str:
     return next(iter(texts.values()), "")
 
 
-def _query(asked: AskedCredential, suggested: Mapping[str, tuple[str, ...]], catalogue: Catalogue) -> QueryView:
-    chosen = suggested.get(asked.id, ())
+def _query(
+    asked: AskedCredential, suggested: Mapping[str, tuple[str, ...]], catalogue: Catalogue, *, with_format: bool
+) -> QueryView:
     first = asked.options[0].card_id if asked.options else ""
-    options = tuple(_option(each, each.card_id in (chosen or (first,)), catalogue) for each in asked.options)
-    return QueryView(asked.id, options, asked.multiple)
+    chosen = suggested.get(asked.id) or (first,)
+    options = (_option(each, each.card_id in chosen, catalogue) for each in asked.options)
+    named = options if with_format else (replace(each, format="") for each in options)
+    return QueryView(asked.id, tuple(named), asked.multiple)
 
 
 def _option(option: CardOption, suggested: bool, catalogue: Catalogue) -> OptionView:
@@ -188,6 +199,7 @@ def _option(option: CardOption, suggested: bool, catalogue: Catalogue) -> Option
         card_id=option.card_id,
         name=nearest(option.names, catalogue.language) or option.type,
         issuer=option.issuer,
+        format=catalogue.gettext(FORMATS[option.format]),
         lines=tuple(line for claim, line in lines if claim.asked),
         unasked=tuple(line for claim, line in lines if not claim.asked),
         kept=any(claim.retained for claim in option.claims),

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from byoid.issuance.configuration import Image
 from byoid.service.i18n import Catalogue
 from wallet.card_status import CardState
 from wallet.cards import MDOC, Card, CardContent, Copy, open_copy, reissue_due, unused_copies
@@ -67,11 +68,12 @@ DELETION: Final = (
 
 @dataclass(frozen=True)
 class Look:
-    """How a card is painted. The issuer's colours are used where text on them can be read."""
+    """How a card is painted. The issuer's colours are used where text on them can be read; a picture is darkened."""
 
     css: str
     colour: str = ""
     light_text: bool = True
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class CardFace:
     holder: str = ""
     logo: str = ""
     logo_alt: str = ""
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,9 @@ class Notice:
 
 @dataclass(frozen=True)
 class CatalogueCard:
-    """A card that an authority of the catalogue has."""
+    """A card that an authority of the catalogue has, in all its formats; `ids` are separated by spaces."""
 
-    id: str
+    ids: str
     name: str
     description: str
 
@@ -155,28 +158,27 @@ def dashboard_notices(
 ) -> list[Notice]:
     """Return what needs the citizen's attention: cards that came or failed, are awaited, or should be renewed."""
     say, names = catalogue.gettext, {face.id: face.name for face in faces}
+    urgent = {names.get(each.card.id, ""): each.card.id for each in due}  # of several formats, one notice at a time
     found = [Notice("good", say(NOTICES["came"])) for each in collected if each.received]
     found += [Notice("warn", say(NOTICES["failed"])) for each in collected if each.over]
     if promises:
         found.append(Notice("", say(NOTICES["awaited"])))
-    for each in due:
-        text = say(NOTICES["renew"]) % {"card": names.get(each.card.id, "")}
-        found.append(Notice("warn", text, f"/cards/{each.card.id}", say(NOTICES["look"])))
+    for name, card_id in urgent.items():
+        text = say(NOTICES["renew"]) % {"card": name}
+        found.append(Notice("warn", text, f"/cards/{card_id}", say(NOTICES["look"])))
     return found
 
 
 def catalogue_view(entry: CatalogueEntry, catalogue: Catalogue) -> CatalogueView:
     """Return an authority of the catalogue."""
-    cards = []
+    cards: dict[tuple[str, str], list[str]] = {}
     for card in entry.cards:
         display = in_language(card.display, catalogue.language)
-        cards.append(
-            CatalogueCard(
-                card.configuration_id, card_name(card, catalogue), (display.description or "") if display else ""
-            )
-        )
+        words = card_name(card, catalogue), (display.description or "") if display else ""
+        cards.setdefault(words, []).append(card.configuration_id)
+    kinds = tuple(CatalogueCard(" ".join(ids), *words) for words, ids in cards.items())
     host = urlsplit(entry.credential_issuer).netloc
-    return CatalogueView(entry.credential_issuer, issuer_name(entry, catalogue), host, entry.signed, tuple(cards))
+    return CatalogueView(entry.credential_issuer, issuer_name(entry, catalogue), host, entry.signed, kinds)
 
 
 def confirm_card_deletion(card_id: str, name: str, catalogue: Catalogue) -> Confirm:
@@ -200,8 +202,7 @@ def card_face(
     """Return a card's face."""
     content = card.content
     display = in_language(content.display, catalogue.language)
-    logo = getattr(display, "logo", None)
-    uri = str(logo.uri) if logo and str(logo.uri).startswith("data:image/") else ""
+    logo = display.logo if display else None
     return CardFace(
         id=card.id,
         name=card_name(content, catalogue),
@@ -209,8 +210,9 @@ def card_face(
         look=look(display, seed=content.type),
         state=state_view(state, catalogue),
         holder=_holder(card, copies),
-        logo=uri,
+        logo=_embedded(logo),
         logo_alt=(logo.alt_text or "") if logo else "",
+        expires_at=max((copy.content.expires_at for copy in copies if copy.content.expires_at), default=None),
     )
 
 
@@ -255,11 +257,18 @@ def about(card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, now: date
 
 def look(display: Any, *, seed: str) -> Look:
     """Return how a card is painted: in the issuer's colour, with text that can be read on it, else in one of ours."""
+    if image := _embedded(display.background_image if display else None):
+        return Look("painted pictured", image=image)
     colour = (display.background_color or "") if display else ""
     if not _COLOUR.match(colour):
         return Look(f"hue-{sum(seed.encode()) % _HUES}")
     light = 1.05 / (_luminance(colour) + 0.05) >= _READABLE
     return Look("painted" if light else "painted dark-text", colour, light)
+
+
+def _embedded(image: Image | None) -> str:
+    """Return a picture that came within the metadata; one of an address would tell its server who looks at a card."""
+    return image.uri if image and image.uri.startswith("data:image/") else ""
 
 
 def _luminance(colour: str) -> float:

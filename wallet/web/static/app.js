@@ -4,6 +4,7 @@
  * Elements say by `data-` attributes what they do; every text is the server's, in the hidden list `#texts`.
  */
 
+import { isOn, renew, turnOff } from "/static/offline.js";
 import { addPasskey, create, get, isSupported, post, register, signIn } from "/static/passkey.js";
 
 const message = document.getElementById("message");
@@ -26,7 +27,7 @@ function quiet() {
 }
 
 /** Run something once per click: the button waits, errors are told, `act` returns where to go on. */
-async function run(button, act) {
+export async function run(button, act) {
   if (document.body.classList.contains("busy")) return;
   document.body.classList.add("busy");
   button?.setAttribute("aria-busy", "true");
@@ -72,11 +73,13 @@ function onClick(selector, act) {
 onSubmit("form[data-register]", async (form) => {
   const { account_name: accountName, name } = fields(form);
   await register({ accountName, name });
+  remember();
   return form.dataset.next;
 });
 
 onClick("[data-sign-in]", async (button) => {
   await signIn();
+  remember();
   return button.dataset.next;
 });
 
@@ -192,11 +195,27 @@ if (back && address) {
   back.href = address;
   back.hidden = false;
 }
-if (back && !back.hidden) setTimeout(() => location.assign(back.href), 2500);
+if (back && !back.hidden) {
+  document.getElementById("going-back").hidden = false;
+  setTimeout(() => location.assign(back.href), 2500);
+}
 
 for (const time of document.querySelectorAll("time[data-moment]")) {
   const style = { dateStyle: "medium", timeStyle: "short" };
   time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, style).format(new Date(time.dateTime));
+}
+
+/** Who has opened a wallet in this browser before wants to open it again: that button comes first. */
+function remember() {
+  localStorage.setItem("wallet", "known");
+}
+
+const ways = document.querySelector("[data-known-first]");
+if (ways && localStorage.getItem("wallet")) {
+  const [create, open] = ways.children;
+  create.classList.add("second");
+  open.classList.remove("second");
+  ways.prepend(open);
 }
 
 const unsupported = document.getElementById("unsupported");
@@ -206,5 +225,13 @@ if (unsupported && !isSupported()) unsupported.hidden = false;
 document.addEventListener("focusin", (event) => {
   if (!event.target.closest(".decide, .tabs")) event.target.scrollIntoView({ block: "nearest" });
 });
+
+/** The copy for looking at cards offline: as the cards are now; of a locked wallet, none. */
+async function keepCopy() {
+  if (!(await isOn())) return;
+  if (document.getElementById("locked-notice")) await turnOff();
+  else if (location.pathname === "/" && document.getElementById("sign-out")) await renew();
+}
+keepCopy().catch(() => {}); // the copy of last time stays
 
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js");

@@ -1,39 +1,47 @@
-/** The page "on this device": installing the wallet, and keeping cards for looking at them offline. */
+/** The pages "on this device" and "no connection": installing the wallet, and looking at cards without a connection. */
 
-const CARDS = "cards";
+import { run, text } from "/static/app.js";
+import { isOn, open, turnOff, turnOn } from "/static/offline.js";
+
 const state = document.getElementById("offline-state");
 const [on, off] = ["on", "off"].map((name) => document.querySelector(`[data-offline=${name}]`));
 
-function words(name) {
-  const term = [...document.querySelectorAll("#offline-texts dt")].find((each) => each.textContent === name);
-  return term.nextElementSibling.textContent;
-}
-
 async function show() {
-  const kept = await caches.has(CARDS);
-  state.textContent = words(kept ? "on" : "off");
+  const kept = await isOn();
+  state.textContent = text(kept ? "offline_on" : "offline_off");
   on.hidden = kept;
   off.hidden = !kept;
 }
 
-async function keepCards() {
-  const cache = await caches.open(CARDS);
-  const dashboard = await fetch("/");
-  if (dashboard.redirected) return;
-  await cache.put("/", dashboard.clone());
-  const page = new DOMParser().parseFromString(await dashboard.text(), "text/html");
-  await cache.addAll([...page.querySelectorAll("a.card")].map((link) => new URL(link.getAttribute("href"), location.href).pathname));
-}
-
-if ("caches" in window && "serviceWorker" in navigator) {
-  on.addEventListener("click", () => keepCards().then(show));
-  off.addEventListener("click", () => caches.delete(CARDS).then(show));
+if (on && "caches" in window && "serviceWorker" in navigator) {
+  on.addEventListener("click", () => run(on, () => turnOn().then(show)));
+  off.addEventListener("click", () => run(off, () => turnOff().then(show)));
   show();
 }
 
+const opener = document.querySelector("[data-open-copy]");
+const cards = document.getElementById("copy");
+if (opener && (await isOn())) {
+  document.getElementById("copy-locked").hidden = false;
+  opener.addEventListener("click", () => run(opener, openCopy));
+}
+
+async function openCopy() {
+  const { at, html } = await open();
+  cards.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.children);
+  const style = { dateStyle: "medium", timeStyle: "short" };
+  document.getElementById("copy-at").textContent = new Intl.DateTimeFormat(document.documentElement.lang, style).format(new Date(at));
+  document.getElementById("copy-locked").hidden = true;
+  document.getElementById("copy-open").hidden = false;
+  document.querySelector("#copy-open h1").focus();
+}
+
+document.querySelector("[data-again]")?.addEventListener("click", () => location.reload());
+
 window.addEventListener("beforeinstallprompt", (event) => {
-  event.preventDefault();
   const button = document.getElementById("install");
+  if (!button) return;
+  event.preventDefault();
   button.hidden = false;
   button.addEventListener("click", () => event.prompt(), { once: true });
 });

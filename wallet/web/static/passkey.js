@@ -81,6 +81,23 @@ export async function post(url, body) {
   return found;
 }
 
+/**
+ * A secret that only a passkey of this site gives, for something that stays in this browser: `{id, secret}`.
+ * Its PRF input is none of the server's, so that it opens nothing there. Throws PasskeyError where there is no PRF.
+ */
+export async function secretOf(name, id) {
+  const publicKey = {
+    challenge: crypto.getRandomValues(new Uint8Array(32)),
+    allowCredentials: id ? [{ type: "public-key", id }] : [],
+    userVerification: "required",
+    extensions: { prf: { eval: { first: new TextEncoder().encode(`${INFO}local ${name}`) } } },
+  };
+  const credential = await ask(() => navigator.credentials.get({ publicKey }));
+  const found = credential.getClientExtensionResults().prf?.results?.first;
+  if (!found) throw new PasskeyError("no_prf");
+  return { id: credential.rawId, secret: await hkdf(found, `${INFO}local ${name}`) };
+}
+
 async function evaluate(id, options) {
   const prf = PublicKeyCredential.parseCreationOptionsFromJSON(options).extensions.prf;
   const publicKey = {

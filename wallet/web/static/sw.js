@@ -1,21 +1,24 @@
 /**
- * Service worker: the wallet without a connection.
+ * Service worker: the wallet without a connection, and notices while it is closed.
  *
- * Kept always: the look of the pages and the page that says "no connection". Kept only where the citizen turned it on
- * (a cache named "cards" exists): the dashboard and the pages of cards, as they were last seen. Nothing is ever answered
- * from a cache while there is a connection.
+ * Kept always: the look of the pages, and the page "no connection". Where the citizen turned it on, the cache "copy" has
+ * their cards, encrypted for their passkey (offline.js); it is deleted when the wallet is closed, locked or deleted.
+ * Nothing is ever answered from a cache while there is a connection.
  */
 
-const SHELL = "shell-1";
-const CARDS = "cards";
-const SHELL_FILES = ["/offline", "/static/shared/byoid.css", "/static/wallet.css", "/static/app.js", "/static/passkey.js", "/static/icon.svg"];
+const SHELL = "shell-2";
+const COPY = "copy";
+const NOTICES = "notices";
+const SCRIPTS = ["app", "passkey", "device", "offline"].map((name) => `/static/${name}.js`);
+const SHELL_FILES = ["/offline", "/static/shared/byoid.css", "/static/wallet.css", "/static/icon.svg", ...SCRIPTS];
+const ENDINGS = ["/sign-out", "/settings/lock", "/api/account/deletion"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll(SHELL_FILES)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
-  const old = (name) => name !== SHELL && name !== CARDS;
+  const old = (name) => ![SHELL, COPY, NOTICES].includes(name);
   const clean = async () => Promise.all((await caches.keys()).filter(old).map((name) => caches.delete(name)));
   event.waitUntil(clean().then(() => self.clients.claim()));
 });
@@ -24,24 +27,32 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
-  if (request.method === "POST" && url.pathname === "/sign-out") event.waitUntil(caches.delete(CARDS));
+  if (request.method === "POST" && ENDINGS.includes(url.pathname)) event.waitUntil(caches.delete(COPY));
   if (request.method !== "GET") return;
-  if (request.mode === "navigate") event.respondWith(page(request, url));
+  if (request.mode === "navigate") event.respondWith(page(event, url));
   else if (SHELL_FILES.includes(url.pathname)) event.respondWith(fetch(request).catch(() => caches.match(url.pathname)));
 });
 
-async function page(request, url) {
+async function page(event, url) {
   try {
-    const answer = await fetch(request);
-    if (isCard(url) && answer.ok && !answer.redirected && (await caches.has(CARDS))) {
-      await (await caches.open(CARDS)).put(url.pathname, answer.clone());
-    }
+    const answer = await fetch(event.request);
+    if (url.pathname.startsWith("/language/")) event.waitUntil(caches.open(SHELL).then((cache) => cache.add("/offline")));
     return answer;
   } catch {
-    return (isCard(url) && (await caches.match(url.pathname))) || caches.match("/offline");
+    return caches.match("/offline");
   }
 }
 
-function isCard(url) {
-  return url.pathname === "/" || /^\/cards\/[\w-]+$/.test(url.pathname);
+/** A notice (RFC 8030): which kind it is; the words were kept when the citizen turned notices on (notices.js). */
+self.addEventListener("push", (event) => event.waitUntil(notify(event.data?.json().kind)));
+
+async function notify(kind) {
+  const kept = await (await caches.match("/notices"))?.json();
+  const { title = "byoid wallet", words = {}, lang = "en" } = kept ?? {};
+  await self.registration.showNotification(title, { body: words[kind] ?? "", lang, tag: kind, icon: "/static/icon-192.png" });
 }
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(self.clients.openWindow("/"));
+});
