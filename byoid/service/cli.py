@@ -6,8 +6,9 @@ Wrong settings end a command with all mistakes on standard error and status 2, b
 import asyncio
 import base64
 import os
+import signal
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import typer
 import uvicorn
@@ -16,6 +17,7 @@ from byoid.service import logging as service_logging
 from byoid.service.migrations import Migrations
 from byoid.service.settings import KEY_BYTES, ServiceSettings, SettingsError
 
+GRACE_SECONDS: Final = 20  # what has begun is answered for so long after SIGTERM
 S = TypeVar("S", bound=ServiceSettings)
 
 
@@ -40,10 +42,13 @@ def commands(
     def serve(
         host: str = "127.0.0.1", port: int = 8000, workers: Annotated[int, typer.Option(help="processes")] = 1
     ) -> None:
-        """Answer requests."""
+        """Answer requests, until stopped: then no new ones, and what has begun is answered."""
         loaded = _load(settings)
         service_logging.configure(level=loaded.log_level)
-        uvicorn.run(factory, factory=True, host=host, port=port, workers=workers, access_log=False, log_config=None)
+        uvicorn.run(
+            factory, factory=True, host=host, port=port, workers=workers, access_log=False, log_config=None,
+            proxy_headers=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
+        )  # fmt: skip
 
     @app.command()
     def migrate(revision: str = "head") -> None:
@@ -55,7 +60,7 @@ def commands(
         """Run the jobs, until stopped. More than one process may."""
         loaded = _load(settings)
         service_logging.configure(level=loaded.log_level)
-        asyncio.run(_until_done(jobs(loaded)))
+        asyncio.run(_until_stopped(jobs(loaded)))
 
     @app.command(name="settings")
     def check_settings() -> None:
@@ -79,5 +84,12 @@ def _load(settings: type[S]) -> S:
         raise typer.Exit(2) from error
 
 
-async def _until_done(work: Awaitable[None]) -> None:
-    await work
+async def _until_stopped(work: Awaitable[None]) -> None:
+    """Do the work until it ends or the process is told to stop; what is cancelled gives its leases back."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        typer.echo("stopped", err=True)

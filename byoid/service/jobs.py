@@ -96,12 +96,15 @@ class JobRunner:
         )
         if taken.rowcount == 0:
             return None
+        due = now + job.period  # also after a failure: a job that fails is tried again in its next period, not at once
         try:
             async with asyncio.timeout(LONGEST_RUN.total_seconds()):
                 touched = await self._while_held(job, holder)
+        except asyncio.CancelledError:
+            due = now  # this worker is told to stop: another goes on at once
+            raise
         finally:
-            # Also after a failure: a job that fails is tried again in its next period, not at once.
-            times = {"next": now + job.period, "released": _BEGINNING}
+            times = {"next": due, "released": _BEGINNING}
             await self._database.execute(self._finish, {"job": job.name, "me": holder, **times})
         _logger.info("job %s touched %d", job.name, touched)
         return touched
