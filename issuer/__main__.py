@@ -36,6 +36,7 @@ from issuer.revocation import Selection, change_status
 from issuer.settings import IssuerSettings
 from issuer.sources.csv_file import read_csv
 from issuer.sources.excel import read_excel
+from issuer.status_files import keep_writing, write_files
 from issuer.tables import CredentialStatus
 
 T = TypeVar("T")
@@ -129,6 +130,18 @@ def suspend(value: Value, by: By, reason: Reason) -> None:
 def reinstate(value: Value, by: By, reason: Reason) -> None:
     """End a suspension."""
     _change(value, by, reason, CredentialStatus.VALID)
+
+
+@app.command()
+def status_files(
+    folder: Annotated[Path, typer.Argument(help="where a web server finds them", file_okay=False, exists=True)],
+    every: Annotated[float, typer.Option(help="look again after so many seconds; 0: once")] = 0,
+) -> None:
+    """Write the published status lists as files that any web server or CDN serves."""
+    if every:
+        _run(lambda agency: keep_writing(agency.issuer, folder, seconds=every))
+    else:
+        typer.echo(f"{_run(lambda agency: write_files(agency.issuer, folder))} lists written", err=True)
 
 
 @app.command()
