@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from byoid.errors import OAuthError
 from byoid.message import parse_message
 from byoid.presentation.request import AuthorizationRequest, ClientMetadata
+from wallet.card_status import CardState
 from wallet.cards import Format, SealedValue
 from wallet.matching import ShownClaim
 from wallet.requests import Asker, Caution
@@ -38,14 +39,23 @@ class CardOption(SealedValue):
     claims: tuple[ShownClaim, ...]
 
 
+class UnusableCard(SealedValue):
+    """A card that would answer, and can't be used now: it is revoked, suspended or has expired. `names` by language."""
+
+    card_id: str
+    names: dict[str, str]
+    reason: CardState
+
+
 class AskedCredential(SealedValue):
-    """A credential query, and the cards that answer it, the newest first."""
+    """A credential query, the cards that answer it, the newest first, and those that would if they were in order."""
 
     id: str
     multiple: bool
     type: str
     requested: tuple[tuple[str | int | None, ...], ...]
     options: tuple[CardOption, ...]
+    unusable: tuple[UnusableCard, ...] = ()
 
 
 class AskedSet(SealedValue):

@@ -91,7 +91,7 @@ def assemble(wallet: Wallet, pending: PendingConsent, picked: Sequence[Picked], 
 
 def _require_as_shown(wallet: Wallet, picked: Picked, held: HeldSdJwtVc | HeldMdoc) -> None:
     """Compare what this copy would show with what the citizen saw, which was read from another copy."""
-    candidate = HeldCard(wallet, picked.card, (picked.copy,), held)
+    candidate = HeldCard(wallet, picked.card, picked.copy, held)
     if shown_claims(picked.query, Answer(candidate, (picked.option.paths,))) != picked.option.claims:
         raise ChoiceRefused("The card has changed since it was shown.")
 

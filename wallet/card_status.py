@@ -4,6 +4,7 @@ Token Status List 8.3, ARF VCR_09 and VCR_19 (the citizen is told). The lists ar
 so that an issuer does not learn which card is looked at. A status that can't be had is never read as good.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,11 +14,12 @@ from typing import Final
 from byoid.errors import Expired, NotYetValid, Revoked, StatusUnavailable, Suspended
 from byoid.presentation.authentication import Authenticated, AuthenticPresentation
 from byoid.presentation.status import Statuses, StatusPolicy, judge_status, verify_statuses
-from wallet.cards import Card, Copy, load_all_copies, load_cards, open_copy
+from wallet.cards import load_cards, load_samples, open_copy
 from wallet.context import Visit, Wallet
 from wallet.matching import HeldCard
 
 SOON: Final = timedelta(days=14)
+PATIENCE: Final = timedelta(seconds=2)
 SOON_PART: Final = 5  # of a short life, the last fifth
 
 
@@ -30,6 +32,9 @@ class CardState(StrEnum):
     SUSPENDED = "suspended"  # by its issuer, for a while
     REVOKED = "revoked"  # by its issuer, for good
     UNKNOWN = "unknown"  # its status can't be had just now
+
+
+UNUSABLE: Final = frozenset({CardState.EXPIRED, CardState.SUSPENDED, CardState.REVOKED})  # not offered to anybody
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,31 @@ async def card_statuses(wallet: Wallet, visit: Visit, *, ask: bool = True) -> Ma
         visit: whose cards.
         ask: whether to look at status lists; without, only the dates are looked at, and nothing is fetched.
     """
-    now, copies = wallet.clock(), await load_all_copies(visit.contents)
-    cards = await load_cards(visit.contents)
-    samples = {card.id: _newest(copies.get(card.id, ())) for card in cards}
-    presented = [
-        found for card in cards if ask and (found := _as_presented(wallet, card, samples[card.id])) is not None
+    samples = await load_samples(visit.contents)
+    held = [
+        HeldCard(wallet, card, copy, open_copy(card, copy))
+        for card in await load_cards(visit.contents)
+        for copy in samples.get(card.id, ())
     ]
+    return await states_of(wallet, held, ask=ask)
+
+
+async def current_states(wallet: Wallet, held: Sequence[HeldCard]) -> Mapping[str, CardStatus]:
+    """Return the states of cards; an issuer that takes long to say how a card stands is not waited for."""
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            return await states_of(wallet, held)
+    except TimeoutError:
+        return await states_of(wallet, held, ask=False)
+
+
+async def states_of(wallet: Wallet, held: Sequence[HeldCard], *, ask: bool = True) -> Mapping[str, CardStatus]:
+    """Return the states of cards by their ids."""
+    now = wallet.clock()
+    presented = [found for each in held if ask and (found := _as_presented(each)) is not None]
     statuses = await _statuses(wallet, presented, now=now)
     verdicts = {each.query_id: _verdict(each, statuses, now) for each in presented}
-    return {card.id: _state(card, samples[card.id], verdicts.get(card.id), now) for card in cards}
+    return {each.card.id: _state(each, verdicts.get(each.card.id), now) for each in held}
 
 
 async def _statuses(wallet: Wallet, presented: Sequence[AuthenticPresentation], *, now: datetime) -> Statuses:
@@ -69,16 +90,13 @@ async def _statuses(wallet: Wallet, presented: Sequence[AuthenticPresentation], 
     return statuses
 
 
-def _as_presented(wallet: Wallet, card: Card, copy: Copy | None) -> AuthenticPresentation | None:
+def _as_presented(held: HeldCard) -> AuthenticPresentation | None:
     """Look at a card as a verifier would; None if it has no status, or its issuer can't be established."""
-    if copy is None or copy.content.status is None:
-        return None
-    held = HeldCard(wallet, card, (copy,), open_copy(card, copy))
-    issuer = held.trusted_issuer()
-    if issuer is None:
+    status, issuer = held.copy.content.status, held.trusted_issuer() if held.copy.content.status else None
+    if status is None or issuer is None:
         return None
     return AuthenticPresentation(
-        query_id=card.id,
+        query_id=held.card.id,
         index=0,
         format=held.format,
         types=held.types,
@@ -86,7 +104,7 @@ def _as_presented(wallet: Wallet, card: Card, copy: Copy | None) -> AuthenticPre
         holder_bound=held.holder_bound,
         holder_key=None,
         issuer=issuer,
-        status=copy.content.status.reference,
+        status=status.reference,
     )
 
 
@@ -102,26 +120,17 @@ def _verdict(presented: AuthenticPresentation, statuses: Statuses, now: datetime
     return CardState.VALID
 
 
-def _state(card: Card, copy: Copy | None, verdict: CardState | None, now: datetime) -> CardStatus:
+def _state(held: HeldCard, verdict: CardState | None, now: datetime) -> CardStatus:
     """Join the verdict of the issuer with the dates; the worst news first."""
-    ends = copy.content.expires_at if copy else card.content.expires_at
+    ends = held.copy.content.expires_at
     if verdict is CardState.REVOKED:
         state = CardState.REVOKED
-    elif copy is None or not copy.usable(now):
+    elif not held.copy.usable(now):
         state = CardState.EXPIRED
     elif verdict in (CardState.SUSPENDED, CardState.UNKNOWN):
         state = verdict
-    elif ends is not None and ends - now <= min(SOON, (ends - card.content.received_at) / SOON_PART):
+    elif ends is not None and ends - now <= min(SOON, (ends - held.card.content.received_at) / SOON_PART):
         state = CardState.EXPIRING
     else:
         state = CardState.VALID
     return CardStatus(state, ends)
-
-
-def _newest(copies: Sequence[Copy]) -> Copy | None:
-    """Return the copy that is valid for longest: all copies of a card share their fate."""
-    return max(copies, key=_ends, default=None)
-
-
-def _ends(copy: Copy) -> float:
-    return copy.content.expires_at.timestamp() if copy.content.expires_at else float("inf")

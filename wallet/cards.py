@@ -29,7 +29,7 @@ from byoid.issuance.reuse_policy import ReuseMethod
 from byoid.oauth.claims_description import ClaimsDescription
 from byoid.service.connection import Connection
 from wallet.content_tables import Kind
-from wallet.contents import Contents, Kept
+from wallet.contents import Contents, Kept, Place
 
 SD_JWT_VC: Final = "dc+sd-jwt"
 MDOC: Final = "mso_mdoc"
@@ -179,11 +179,25 @@ async def load_copies(contents: Contents, card_id: str) -> list[Copy]:
 
 
 async def load_all_copies(contents: Contents) -> dict[str, list[Copy]]:
-    """Return the copies of every card, by the card's id, in one query."""
+    """Return the copies of every card, by the card's id, in one query: to export them. Most need `load_samples`."""
     found: dict[str, list[Copy]] = {}
     for kept in await contents.all(Kind.COPY):
         found.setdefault(kept.parent_id or "", []).append(_copy(kept))
     return found
+
+
+async def load_samples(contents: Contents) -> dict[str, list[Copy]]:
+    """Return one copy of every card, by the card's id, as a list of one: all copies say the same and end together."""
+    return {kept.parent_id or "": [_copy(kept)] for kept in await contents.samples(Kind.COPY)}
+
+
+async def load_copy(contents: Contents, copy_id: str, *, now: datetime) -> Copy:
+    """Return one copy.
+
+    Raises:
+        ItemNotFound: there is none.
+    """
+    return _copy(await contents.get(Kind.COPY, copy_id, now=now))
 
 
 async def add_card(contents: Contents, tx: Connection, card: CardContent, copies: Sequence[CopyContent]) -> str:
@@ -238,43 +252,73 @@ def open_copy(card: Card, copy: Copy) -> HeldSdJwtVc | HeldMdoc:
 # --- which copy is shown, and when others are needed
 
 
-def pick_copy(card: Card, copies: Sequence[Copy], *, relying_party: str, now: datetime) -> Copy:
-    """Return the copy to show to a relying party, as the issuer's policy says.
+async def find_copy(contents: Contents, card: Card, *, relying_party: str, now: datetime) -> Copy:
+    """Return the copy to show to a relying party, as the issuer's policy says. Only that copy is opened, except for D.
 
     Raises:
         NoUsableCopy: all have expired.
+        ItemNotFound: another browser has deleted or renewed the card.
     """
-    usable = [copy for copy in copies if copy.usable(now)]
-    if not usable:
+    places = await contents.places(Kind.COPY, parent_id=card.id)
+    if not places:
+        raise NoUsableCopy("this card has no copy")
+    if card.content.reuse.method is ReuseMethod.PER_RELYING_PARTY:
+        copy = _own_copy(await load_copies(contents, card.id), relying_party)
+    else:
+        copy = await load_copy(contents, _choose(places, card.content.reuse.method), now=now)
+    if not copy.usable(now):  # nor is any other: they end together
         raise NoUsableCopy("every copy of this card has expired")
-    method = card.content.reuse.method
+    return copy
+
+
+def _choose(places: Sequence[Place], method: ReuseMethod) -> str:
+    """Choose by how often copies were shown: a copy changes only when it is shown (`mark_used`)."""
     if method is ReuseMethod.LIMITED_TIME:
-        return max(usable, key=_newest)
-    if method is ReuseMethod.PER_RELYING_PARTY:
-        known = [copy for copy in usable if relying_party in copy.content.uses]
-        if known:
-            return max(known, key=_newest)
-    least = min(copy.content.used for copy in usable)
-    return secrets.choice([copy for copy in usable if copy.content.used == least])
+        return max(place.id for place in places)
+    least = min(place.changes for place in places)
+    return secrets.choice([place.id for place in places if place.changes == least])
 
 
-def unused_copies(copies: Sequence[Copy], *, now: datetime) -> int:
-    """Return how many copies nobody has seen yet."""
-    return sum(copy.usable(now) and not copy.content.used for copy in copies)
+def _own_copy(copies: Sequence[Copy], relying_party: str) -> Copy:
+    """Return the copy that this relying party has seen before, else one that fewest have seen."""
+    known = [copy for copy in copies if relying_party in copy.content.uses]
+    if known:
+        return max(known, key=lambda copy: copy.id)
+    least = min(copy.content.used for copy in copies)
+    return secrets.choice([copy for copy in copies if copy.content.used == least])
 
 
-def reissue_due(card: Card, copies: Sequence[Copy], *, now: datetime) -> bool:
-    """Whether the policy asks for fresh copies: too few are unused, or too little lifetime is left (ISSU_45 to 54)."""
-    reuse = card.content.reuse
-    if reuse.trigger_unused is not None and unused_copies(copies, now=now) <= reuse.trigger_unused:
-        return True
-    ends = max((copy.content.expires_at for copy in copies if copy.content.expires_at), default=None)
-    return ends is not None and ends - now <= (reuse.trigger_lifetime_left or timedelta(0))
+@dataclass(frozen=True)
+class Stock:
+    """What is left of a card: how many copies, how many unseen, how often they were shown; and one to look at."""
+
+    sample: Copy
+    copies: int
+    unused: int
+    shown: int
+
+    def reissue_due(self, card: Card, *, now: datetime) -> bool:
+        """Whether the policy asks for fresh copies: too few are unseen, or little lifetime is left (ISSU_45 to 54)."""
+        reuse, ends = card.content.reuse, self.sample.content.expires_at
+        if reuse.trigger_unused is not None and self.unused_at(now) <= reuse.trigger_unused:
+            return True
+        return ends is not None and ends - now <= (reuse.trigger_lifetime_left or timedelta(0))
+
+    def unused_at(self, now: datetime) -> int:
+        """Return how many copies nobody has seen and can still be shown."""
+        return self.unused if self.sample.usable(now) else 0
 
 
-def _newest(copy: Copy) -> tuple[float, str]:
-    ends = copy.content.expires_at
-    return (ends.timestamp() if ends else float("inf"), copy.id)
+async def load_stocks(contents: Contents) -> dict[str, Stock]:
+    """Return what is left of every card, by the card's id."""
+    changes: dict[str, list[int]] = {}
+    for place in await contents.places(Kind.COPY):
+        changes.setdefault(place.parent_id or "", []).append(place.changes)
+    return {
+        card_id: Stock(sample, len(found), found.count(0), sum(found))
+        for card_id, (sample,) in (await load_samples(contents)).items()
+        if (found := changes.get(card_id))
+    }
 
 
 def _card(kept: Kept) -> Card:

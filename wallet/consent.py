@@ -5,7 +5,7 @@ and keeps it, sealed, with every way to answer it; `choose` fixes cards and copi
 the vault; `wallet.presenting.approve` does the rest; `decline` ends it at any time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from byoid.encoding import json_dumps, sha256
 from byoid.errors import OAuthError
@@ -22,10 +22,12 @@ from wallet.asked import (
     ChosenCopy,
     ConsentView,
     PendingConsent,
+    UnusableCard,
     require_choice,
 )
 from wallet.assembling import Picked, Presentation, assemble
-from wallet.cards import load_card, load_copies, pick_copy
+from wallet.card_status import UNUSABLE, CardState, current_states
+from wallet.cards import Card, find_copy, load_card
 from wallet.content_tables import Kind
 from wallet.contents import ItemNotFound, Kept
 from wallet.context import Visit, Wallet
@@ -55,7 +57,7 @@ async def propose(wallet: Wallet, visit: Visit, link: str) -> ConsentView:
     except OAuthError as error:
         await _refuse(wallet, visit, authenticated, error)
         raise
-    pending = _pending(wallet, opened, await held_cards(wallet, visit, opened.request.request.query))
+    pending = await _pending(wallet, visit, opened)
     expires_at = wallet.clock() + wallet.settings.consent_lifetime
     async with wallet.contents.transaction() as tx:
         consent_id = await visit.contents.add(tx, Kind.CONSENT, pending.to_value(), expires_at=expires_at)
@@ -177,30 +179,48 @@ async def _refuse(wallet: Wallet, visit: Visit, authenticated: AuthenticatedRequ
     await tell_refused(wallet, authenticated, error)
 
 
-def _pending(wallet: Wallet, opened: OpenedRequest, held: Sequence[HeldCard]) -> PendingConsent:
-    request = opened.request
-    able = [card for card in held if understood(request.metadata, card)]
-    found: Match[HeldCard] = match(request.request.query, able)
+async def _pending(wallet: Wallet, visit: Visit, opened: OpenedRequest) -> PendingConsent:
+    """Find the cards that answer. Those that are not in order are named with the reason, and never offered."""
+    request, query = opened.request, opened.request.request.query
+    held = [card for card in await held_cards(wallet, visit, query) if understood(request.metadata, card)]
+    states = {card_id: each.state for card_id, each in (await current_states(wallet, held)).items()}
+    found: Match[HeldCard] = match(query, [card for card in held if states[card.card.id] not in UNUSABLE])
+    missed: Match[HeldCard] = match(query, [card for card in held if states[card.card.id] in UNUSABLE])
     return PendingConsent(
         request=request.request.to_wire(),
         metadata=request.metadata.to_wire(),
         asker=opened.asker,
         cautions=opened.cautions,
-        credentials=tuple(_asked(query, found.answers[query.id]) for query in request.request.query.credentials),
+        credentials=tuple(
+            _asked(each, found.answers[each.id], _unusable(missed.answers[each.id], states))
+            for each in query.credentials
+        ),
         sets=tuple(AskedSet(required=each.required, options=each.options) for each in found.sets),
         transactions=tuple(show_transaction(each) for each in request.transactions),
         opened_at=wallet.clock(),
     )
 
 
-def _asked(query: CredentialQuery, answers: Sequence[Answer[HeldCard]]) -> AskedCredential:
+def _asked(
+    query: CredentialQuery, answers: Sequence[Answer[HeldCard]], unusable: tuple[UnusableCard, ...]
+) -> AskedCredential:
     return AskedCredential(
         id=query.id,
         multiple=query.multiple,
         type=next(iter(sorted(query.types or ())), query.format),
         requested=query.paths,
         options=tuple(_option(query, answer) for answer in answers),
+        unusable=unusable,
     )
+
+
+def _unusable(answers: Sequence[Answer[HeldCard]], states: Mapping[str, CardState]) -> tuple[UnusableCard, ...]:
+    cards = [answer.candidate.card for answer in answers]
+    return tuple(UnusableCard(card_id=each.id, names=_names(each), reason=states[each.id]) for each in cards)
+
+
+def _names(card: Card) -> dict[str, str]:
+    return {display.locale or "": display.name for display in card.content.display}
 
 
 def _option(query: CredentialQuery, answer: Answer[HeldCard]) -> CardOption:
@@ -210,7 +230,7 @@ def _option(query: CredentialQuery, answer: Answer[HeldCard]) -> CardOption:
         format=content.format,
         type=content.type,
         issuer=content.signer,
-        names={display.locale or "": display.name for display in content.display},
+        names=_names(answer.candidate.card),
         paths=answer.paths,
         claims=shown_claims(query, answer),
     )
@@ -221,8 +241,8 @@ async def _pick(
 ) -> Picked:
     now = wallet.clock()
     card = await load_card(visit.contents, option.card_id, now=now)
-    copies = await load_copies(visit.contents, card.id)
-    return Picked(query, option, card, pick_copy(card, copies, relying_party=pending.asker.party.key, now=now))
+    copy = await find_copy(visit.contents, card, relying_party=pending.asker.party.key, now=now)
+    return Picked(query, option, card, copy)
 
 
 def _proposal(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Table, bindparam, delete, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 
 from byoid.encoding import json_dumps, json_object
 from byoid.errors import ByoidError
@@ -32,6 +32,15 @@ _OF_PERSON = (ITEM.c.person_id == bindparam("of_person"), ITEM.c.kind == bindpar
 _ALL = select(ITEM).where(*_OF_PERSON)
 _ONE = select(ITEM).where(ITEM.c.id == bindparam("of_id"), *_OF_PERSON)
 _CHILDREN = select(ITEM).where(ITEM.c.parent_id == bindparam("of_parent"), *_OF_PERSON)
+# Of each thing that has children of a kind, one of them: the last by id, which is random.
+_SAMPLES = select(ITEM).where(
+    ITEM.c.id.in_(
+        select(func.max(ITEM.c.id)).where(*_OF_PERSON).group_by(ITEM.c.parent_id).scalar_subquery()
+    ),
+    *_OF_PERSON,
+)  # fmt: skip
+_PLACES = select(ITEM.c.id, ITEM.c.parent_id, ITEM.c.version).where(*_OF_PERSON)
+_PLACES_OF = _PLACES.where(ITEM.c.parent_id == bindparam("of_parent"))
 _CHANGE = (
     update(ITEM)
     .where(ITEM.c.id == bindparam("of_id"), ITEM.c.version == bindparam("of_version"), *_OF_PERSON)
@@ -60,6 +69,15 @@ class Kept:
     version: int
     value: Mapping[str, Any] = field(repr=False)
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is, and how often it was changed since it was added."""
+
+    id: str
+    parent_id: str | None
+    changes: int
 
 
 class ContentStore:
@@ -132,6 +150,21 @@ class Contents:
             _CHILDREN, {"of_parent": parent_id, "of_person": self.person, "of_kind": kind}
         )
         return self._opened(rows.rows)
+
+    async def samples(self, kind: Kind) -> list[Kept]:
+        """Return one child of each thing that has children of a kind: always the same one."""
+        return self._opened((await self.store.database.fetch(_SAMPLES, self._of(kind))).rows)
+
+    async def places(self, kind: Kind, *, parent_id: str | None = None) -> list[Place]:
+        """Return where everything of a kind is, or what belongs to another thing, without opening anything."""
+        if parent_id is None:
+            found = await self.store.database.fetch(_PLACES, self._of(kind))
+        else:
+            found = await self.store.database.fetch(_PLACES_OF, {**self._of(kind), "of_parent": parent_id})
+        return [Place(row.id, row.parent_id, row.version - 1) for row in found.rows]
+
+    def _of(self, kind: Kind) -> dict[str, str]:
+        return {"of_person": self.person, "of_kind": kind}
 
     async def change(self, tx: Connection, kept: Kept, value: Mapping[str, Any]) -> None:
         """Replace a value that was read before.

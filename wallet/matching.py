@@ -25,7 +25,7 @@ from byoid.presentation.issuer_trust import TrustedIssuer, X509Trust, establish_
 from byoid.presentation.request import ClientMetadata
 from byoid.presentation.selection import Answer
 from byoid.trust.anchors import Purpose
-from wallet.cards import MDOC, SD_JWT_VC, Card, Copy, SealedValue, load_cards, load_copies, open_copy
+from wallet.cards import MDOC, SD_JWT_VC, Card, Copy, SealedValue, load_cards, load_samples, open_copy
 from wallet.context import Visit, Wallet
 
 # What an SD-JWT VC always carries and says nothing about its subject (sd-jwt-vc 2.2.2): not listed for the citizen.
@@ -54,11 +54,11 @@ class ShownClaim(SealedValue):
 
 @dataclass(frozen=True)
 class HeldCard:
-    """A card as a candidate for a query; `sample` is one of its copies, which all say the same."""
+    """A card as a candidate for a query; `copy` is one of its copies, which all say the same, and `sample` its text."""
 
     wallet: Wallet
     card: Card
-    copies: Sequence[Copy]
+    copy: Copy
     sample: HeldSdJwtVc | HeldMdoc
 
     @property
@@ -84,7 +84,7 @@ class HeldCard:
     @property
     def holder_bound(self) -> bool:
         """Whether it is bound to a key of ours."""
-        return self.copies[0].content.key_id is not None
+        return self.copy.content.key_id is not None
 
     @property
     def key_identifiers(self) -> frozenset[bytes]:
@@ -111,16 +111,17 @@ class HeldCard:
 
 
 async def held_cards(wallet: Wallet, visit: Visit, query: DcqlQuery) -> list[HeldCard]:
-    """Return the cards that might answer a query and can be shown now: with a copy that has not expired; newest first.
+    """Return the cards that might answer a query, newest first, also those that can't be used just now.
 
-    Cards that can't answer it are not even opened.
+    Cards that can't answer it are not even read, and of the others one copy each.
     """
-    now, found = wallet.clock(), []
-    for card in await load_cards(visit.contents):
-        if any(_may_answer(card, each) for each in query.credentials):
-            usable = [copy for copy in await load_copies(visit.contents, card.id) if copy.usable(now)]
-            found += [HeldCard(wallet, card, usable, open_copy(card, usable[0]))] if usable else []
-    return found
+    samples = await load_samples(visit.contents)
+    return [
+        HeldCard(wallet, card, copy, open_copy(card, copy))
+        for card in await load_cards(visit.contents)
+        if any(_may_answer(card, each) for each in query.credentials)
+        for copy in samples.get(card.id, ())
+    ]
 
 
 def _may_answer(card: Card, query: CredentialQuery) -> bool:

@@ -13,7 +13,7 @@ from byoid.errors import HolderBindingError, PeerError
 from byoid.presentation.response import AuthorizationResponse
 from wallet.asked import CardOption, Chosen, ChosenCopy, PendingConsent
 from wallet.assembling import Picked, Presentation, assemble
-from wallet.cards import load_card, load_copies, mark_used
+from wallet.cards import load_card, load_copy, mark_used
 from wallet.consent import entry, load
 from wallet.content_tables import Kind
 from wallet.contents import ItemNotFound, Kept
@@ -73,11 +73,11 @@ async def _picked(wallet: Wallet, visit: Visit, pending: PendingConsent, chosen:
     query = pending.authorization_request.query.credential(chosen.query_id)
     asked = pending.credential(chosen.query_id)
     card = await load_card(visit.contents, chosen.card_id, now=wallet.clock())
-    copies = {copy.id: copy for copy in await load_copies(visit.contents, card.id)}
-    if query is None or asked is None or chosen.copy_id not in copies:
+    copy = await load_copy(visit.contents, chosen.copy_id, now=wallet.clock())
+    if query is None or asked is None or copy.card_id != card.id:
         raise ItemNotFound("the copy that was chosen is gone")
     option: CardOption = next(each for each in asked.options if each.card_id == card.id)
-    return Picked(query, option, card, copies[chosen.copy_id])
+    return Picked(query, option, card, copy)
 
 
 def _response(

@@ -8,6 +8,7 @@ redirect comes back to a receipt that only this citizen's session can open.
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -61,6 +62,7 @@ __all__ = [
 ]
 
 _MAX_KEYS_PER_CALL: Final = 100
+_SWEEP_AGAIN: Final = timedelta(days=1)
 
 Outcome = Received | GoTo
 
@@ -146,8 +148,14 @@ async def decline(wallet: Wallet, visit: Visit, receipt_id: str) -> None:
 
 
 async def _sweep_keys(wallet: Wallet, visit: Visit) -> None:
-    """Delete holder keys of receipts that ended by themselves: nobody could delete them while the citizen was away."""
-    contents = visit.contents
+    """Delete holder keys of receipts that ended by themselves: nobody could delete them while the citizen was away.
+
+    Once a day: every copy must be opened to know whose key it is.
+    """
+    contents, now = visit.contents, wallet.clock()
+    marks = [kept for kept in await contents.all(Kind.SETTINGS) if "keys_swept_at" in kept.value]
+    if any(now - datetime.fromisoformat(kept.value["keys_swept_at"]) < _SWEEP_AGAIN for kept in marks):
+        return
     # In this order: keys go from receipts to promises to copies, so that none is missed on its way.
     receipts = [ReceiptContent.model_validate(kept.value) for kept in await contents.all(Kind.RECEIPT)]
     promises = [DeferredContent.model_validate(kept.value) for kept in await contents.all(Kind.DEFERRED)]
@@ -155,8 +163,12 @@ async def _sweep_keys(wallet: Wallet, visit: Visit) -> None:
     waiting = [wanted.keys for receipt in receipts for wanted in receipt.wanted]
     waiting += [promise.keys for promise in promises]
     needed = [key.id for keys in waiting for key in keys] + [copy.key_id for copy in copies if copy.key_id]
-    created_before = wallet.clock() - 2 * wallet.settings.receipt_lifetime
+    created_before = now - 2 * wallet.settings.receipt_lifetime
     await wallet.door.run(sweep_holder_keys, visit.cookie, keep=needed, created_before=created_before)
+    async with contents.store.transaction() as tx:
+        for mark in marks:
+            await contents.delete(tx, Kind.SETTINGS, mark.id)
+        await contents.add(tx, Kind.SETTINGS, {"keys_swept_at": now.isoformat()})
 
 
 async def _make_keys(wallet: Wallet, visit: Visit, receipt: Receipt, configuration_id: str) -> Wanted:

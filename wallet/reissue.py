@@ -8,7 +8,7 @@ not another login at the issuer.
 from dataclasses import dataclass
 
 from byoid.issuance.offer import CredentialOffer, require_offered
-from wallet.cards import Card, Reissuance, load_all_copies, load_card, load_cards, reissue_due, unused_copies
+from wallet.cards import Card, Reissuance, load_card, load_cards, load_stocks
 from wallet.context import Visit, Wallet
 from wallet.receipts import (
     Conversation,
@@ -35,11 +35,11 @@ class Due:
 
 async def due_cards(wallet: Wallet, visit: Visit) -> list[Due]:
     """Return the cards whose issuer's policy asks for fresh copies now."""
-    now, copies = wallet.clock(), await load_all_copies(visit.contents)
+    now, stocks = wallet.clock(), await load_stocks(visit.contents)
     return [
-        Due(card, unused_copies(copies.get(card.id, []), now=now), card.content.reissuance is not None)
+        Due(card, stock.unused_at(now), card.content.reissuance is not None)
         for card in await load_cards(visit.contents)
-        if reissue_due(card, copies.get(card.id, []), now=now)
+        if (stock := stocks.get(card.id)) is not None and stock.reissue_due(card, now=now)
     ]
 
 

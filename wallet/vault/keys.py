@@ -14,6 +14,7 @@ AES-256-GCM). Whatever is sealed is bound to its place (table, column, row), so 
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NewType, Self
 
 from cryptography.exceptions import InvalidTag
@@ -81,7 +82,7 @@ def _open(private: X25519PrivateKey, sealed: bytes, *, at: bytes) -> bytes:
         raise BadSignature("the envelope cannot be opened with this key at this place") from None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class ReadingKey:
     """Opens everything that a citizen may read: contents by itself, the inbox by the private half derived from it."""
 
@@ -99,7 +100,7 @@ class ReadingKey:
 
     def seal(self, plaintext: bytes, *, table: str, column: str, row: str) -> bytes:
         """Encrypt contents for one column of one row."""
-        return seal(derive(self.secret, "contents"), plaintext, at=place(table, column, row))
+        return seal(self._contents, plaintext, at=place(table, column, row))
 
     def open(self, sealed: bytes, *, table: str, column: str, row: str) -> bytes:
         """Decrypt contents, or what the server sealed to the inbox for the same place.
@@ -110,7 +111,12 @@ class ReadingKey:
         at = place(table, column, row)
         if sealed[:1] == _ENVELOPE_VERSION:
             return _open(self._inbox(), sealed, at=at)
-        return unseal(derive(self.secret, "contents"), sealed, at=at)
+        return unseal(self._contents, sealed, at=at)
+
+    @cached_property
+    def _contents(self) -> bytes:
+        """The key of contents, derived once for all that a page opens."""
+        return derive(self.secret, "contents")
 
     def _inbox(self) -> X25519PrivateKey:
         return X25519PrivateKey.from_private_bytes(derive(self.secret, "inbox"))

@@ -12,7 +12,8 @@ from byoid.errors import MalformedInput
 from byoid.oauth.form import parse_form
 from byoid.service.i18n import Catalogue
 from wallet import accounts, card_status, deferred, offers, receiving, reissue, removal
-from wallet.cards import Card, load_all_copies, load_card, load_cards, load_copies
+from wallet.card_status import CardState
+from wallet.cards import Card, load_card, load_cards, load_samples, load_stocks
 from wallet.context import Visit, Wallet
 from wallet.keeping import Received
 from wallet.receipts import Stage, load_receipt
@@ -30,7 +31,7 @@ async def dashboard(request: Request, site: SiteContext, visit: Visitor) -> Resp
     """Show all cards, and what needs the citizen's attention."""
     say, wallet = site.catalogue(request), site.wallet
     collected = await deferred.collect_due(wallet, visit)
-    states, copies = await current_states(wallet, visit), await load_all_copies(visit.contents)
+    states, copies = await current_states(wallet, visit), await load_samples(visit.contents)
     cards = await load_cards(visit.contents)
     faces = [views.card_face(card, copies.get(card.id, ()), say, state=states[card.id]) for card in cards]
     notices = views.dashboard_notices(
@@ -48,13 +49,13 @@ async def card_page(card_id: str, request: Request, site: SiteContext, visit: Vi
     """Show what is on a card."""
     say, now = site.catalogue(request), site.wallet.clock()
     card = await load_card(visit.contents, card_id, now=now)
-    copies, states = await load_copies(visit.contents, card_id), await current_states(site.wallet, visit)
+    stock, states = (await load_stocks(visit.contents))[card_id], await current_states(site.wallet, visit)
     return site.render(
         request, "card.html", visit=visit, tab="cards",
-        card=views.card_face(card, copies, say, state=states[card_id]),
+        card=views.card_face(card, [stock.sample], say, state=states[card_id]),
         formats=card_formats.format_links(await _faces(visit, say), card_id, say),
-        lines=views.card_lines(card, copies[0], say),
-        about=views.about(card, copies, say, now=now),
+        lines=views.card_lines(card, stock.sample, say),
+        about=views.about(card, stock, say, now=now),
         can_renew=card.content.reissuance is not None,
     )  # fmt: skip
 
@@ -139,7 +140,11 @@ async def offer_done(request: Request, site: SiteContext, visit: Visitor) -> Res
     say, now = site.catalogue(request), site.wallet.clock()
     ids = [each for each in request.query_params.get("cards", "").split(",")[:20] if each]
     cards = [await load_card(visit.contents, each, now=now) for each in ids]
-    faces = [(card, views.card_face(card, await load_copies(visit.contents, card.id), say)) for card in cards]
+    samples, states = await load_samples(visit.contents), await current_states(site.wallet, visit)
+    faces = [
+        (card, views.card_face(card, samples.get(card.id, ()), say, state=states.get(card.id, CardState.VALID)))
+        for card in cards
+    ]
     promised = bool(request.query_params.get("promised"))
     return site.render(
         request, "offer_done.html", visit=visit, tab="cards", cards=card_formats.one_of_each(faces), promised=promised
@@ -192,7 +197,7 @@ async def callback(request: Request, site: SiteContext, visit: Visitor) -> Respo
 
 async def _faces(visit: Visit, catalogue: Catalogue) -> list[tuple[Card, views.CardFace]]:
     """Return every card with its face."""
-    copies = await load_all_copies(visit.contents)
+    copies = await load_samples(visit.contents)
     cards = await load_cards(visit.contents)
     return [(card, views.card_face(card, copies.get(card.id, ()), catalogue)) for card in cards]
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from byoid.issuance.configuration import Image
 from byoid.service.i18n import Catalogue
 from wallet.card_status import CardState
-from wallet.cards import MDOC, Card, CardContent, Copy, open_copy, reissue_due, unused_copies
+from wallet.cards import MDOC, Card, CardContent, Copy, Stock, open_copy
 from wallet.deferred import Collected, Promise
 from wallet.offers import CatalogueEntry, OfferedCard, Preview
 from wallet.reissue import Due
@@ -235,7 +235,7 @@ def card_lines(card: Card, copy: Copy, catalogue: Catalogue) -> tuple[Line, ...]
     return writer.all(claims_of(open_copy(card, copy)))
 
 
-def about(card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, now: datetime) -> About:
+def about(card: Card, stock: Stock, catalogue: Catalogue, *, now: datetime) -> About:
     """Return what there is to say about a card."""
     content = card.content
     display = in_language(content.display, catalogue.language)
@@ -245,13 +245,13 @@ def about(card: Card, copies: Sequence[Copy], catalogue: Catalogue, *, now: date
         received_at=content.received_at,
         expires_at=content.expires_at,
         uses=catalogue.gettext(USES[content.reuse.method.value]),
-        shown=sum(copy.content.used for copy in copies),
+        shown=stock.shown,
         type=content.type,
         format=content.format,
         credential_issuer=content.credential_issuer,
-        unused=unused_copies(copies, now=now),
-        copies=len(copies),
-        due=reissue_due(card, copies, now=now),
+        unused=stock.unused_at(now),
+        copies=stock.copies,
+        due=stock.reissue_due(card, now=now),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-import http_ece
+import http_ece  # type: ignore[import-untyped]  # has no types
 import httpx2
 import pytest
 from cryptography.hazmat.primitives import serialization

@@ -445,7 +445,7 @@ async def test_an_offer_ends_by_itself_and_its_keys_are_swept_at_the_next_one(
     visit = await citizen.visit()
     await propose(wallet, visit, (await open_link(wallet, visit, link(offer()))).id)
     assert (await citizen.holdings())["keys"] == 9
-    clock.advance(hours=2)
+    clock.advance(hours=25)  # swept once a day
     assert await wallet.contents.expire(now=clock()) == 1
     await citizen.sign_in()
     visit = await citizen.visit()
