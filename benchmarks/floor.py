@@ -6,7 +6,9 @@ of byoid stands beside it, measured in the same run.
 """
 
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+import zlib
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import date
 from hashlib import sha256
 from typing import Any, Final
@@ -16,7 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from pydantic_core import from_json, to_json
 
 from benchmarks.inputs import (
@@ -28,6 +31,7 @@ from benchmarks.inputs import (
     NONCE,
     NOW,
     PID,
+    RESPONSE_URI,
     STATUS,
     VALID,
     VCT,
@@ -106,55 +110,51 @@ def present_sd_jwt_vc(inputs: Inputs, credential: str) -> Operation:
     return present
 
 
-def verify_sd_jwt_vc(inputs: Inputs, presentation: str) -> Operation:
-    issuer = inputs.issuer.public.native
+def _walk(node: dict[str, Any], by_digest: dict[str, str]) -> dict[str, Any]:
+    claims = {}
+    for name, value in node.items():
+        claims[name] = _walk(value, by_digest) if type(value) is dict else value
+    for digest in claims.pop("_sd", ()):
+        if (disclosure := by_digest.pop(digest, None)) is not None:
+            _salt, name, value = from_json(unb64u(disclosure))
+            assert name not in claims and name not in ("_sd", "...")
+            claims[name] = _walk(value, by_digest) if type(value) is dict else value
+    return claims
 
-    def walk(node: dict[str, Any], by_digest: dict[str, str]) -> dict[str, Any]:
-        claims = {}
-        for name, value in node.items():
-            claims[name] = walk(value, by_digest) if type(value) is dict else value
-        for digest in claims.pop("_sd", ()):
-            if (disclosure := by_digest.pop(digest, None)) is not None:
-                _salt, name, value = from_json(unb64u(disclosure))
-                assert name not in claims and name not in ("_sd", "...")
-                claims[name] = walk(value, by_digest) if type(value) is dict else value
-        return claims
 
-    def verify() -> dict[str, Any]:
-        sd_jwt, _, key_binding = presentation.rpartition("~")
-        jwt, *disclosures = sd_jwt.split("~")
-        signed, _, signature = jwt.rpartition(".")
-        head, _, body = signed.partition(".")
-        header = from_json(unb64u(head))
-        assert header["alg"] == "ES256" and header["typ"] == "dc+sd-jwt"
-        check(issuer, unb64u(signature), signed.encode())
-        payload = from_json(unb64u(body))
-        assert payload.pop("_sd_alg") == "sha-256"
-        by_digest = {b64u(sha256(each.encode()).digest()).decode(): each for each in disclosures}
-        assert len(by_digest) == len(disclosures)
-        claims = walk(payload, by_digest)
-        assert not by_digest and claims["iat"] <= TIME < claims["exp"] and claims["vct"] == VCT
-        jwk = claims["cnf"]["jwk"]
-        assert jwk["kty"] == "EC" and jwk["crv"] == "P-256"
-        holder = load_der_public_key(P256 + unb64u(jwk["x"]) + unb64u(jwk["y"]))
-        signed, _, signature = key_binding.rpartition(".")
-        head, _, body = signed.partition(".")
-        assert from_json(unb64u(head)) == {"alg": "ES256", "typ": "kb+jwt"}
-        check(holder, unb64u(signature), signed.encode())
-        proof = from_json(unb64u(body))
-        assert proof["nonce"] == NONCE and proof["aud"] == CLIENT_ID and TIME - 600 < proof["iat"] <= TIME
-        assert proof["sd_hash"] == b64u(sha256(presentation[: len(sd_jwt) + 1].encode()).digest()).decode()
-        return claims
-
-    return verify
+def verify_sd_jwt_vc(presentation: str, issuer: Any) -> dict[str, Any]:
+    sd_jwt, _, key_binding = presentation.rpartition("~")
+    jwt, *disclosures = sd_jwt.split("~")
+    signed, _, signature = jwt.rpartition(".")
+    head, _, body = signed.partition(".")
+    header = from_json(unb64u(head))
+    assert header["alg"] == "ES256" and header["typ"] == "dc+sd-jwt"
+    check(issuer, unb64u(signature), signed.encode())
+    payload = from_json(unb64u(body))
+    assert payload.pop("_sd_alg") == "sha-256"
+    by_digest = {b64u(sha256(each.encode()).digest()).decode(): each for each in disclosures}
+    assert len(by_digest) == len(disclosures)
+    claims = _walk(payload, by_digest)
+    assert not by_digest and claims["iat"] <= TIME < claims["exp"] and claims["vct"] == VCT
+    jwk = claims["cnf"]["jwk"]
+    assert jwk["kty"] == "EC" and jwk["crv"] == "P-256"
+    holder = load_der_public_key(P256 + unb64u(jwk["x"]) + unb64u(jwk["y"]))
+    signed, _, signature = key_binding.rpartition(".")
+    head, _, body = signed.partition(".")
+    assert from_json(unb64u(head)) == {"alg": "ES256", "typ": "kb+jwt"}
+    check(holder, unb64u(signature), signed.encode())
+    proof = from_json(unb64u(body))
+    assert proof["nonce"] == NONCE and proof["aud"] == CLIENT_ID and TIME - 600 < proof["iat"] <= TIME
+    assert proof["sd_hash"] == b64u(sha256(presentation[: len(sd_jwt) + 1].encode()).digest()).decode()
+    return claims
 
 
 def verify_sd_jwt_vc_chain(inputs: Inputs, presentation: str) -> Operation:
-    verify, x5c = verify_sd_jwt_vc(inputs, presentation), inputs.pid_chain[0]
+    issuer, x5c = inputs.issuer.public.native, inputs.pid_chain[0]
 
     def verify_chain() -> Any:
         _chain(inputs, x5c)
-        return verify()
+        return verify_sd_jwt_vc(presentation, issuer)
 
     return verify_chain
 
@@ -167,6 +167,86 @@ def _chain(inputs: Inputs, der: bytes) -> None:
     assert extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
     leaf.verify_directly_issued_by(inputs.root.certificate)
     leaf.public_key()
+
+
+def transaction(inputs: Inputs, form: dict[str, str], key: Any, query: dict[str, Any], revoked: bytes) -> Operation:
+    """Ask with a fresh response key; open an answer and judge it, the chain and the status list were seen before."""
+    header = b64u(to_json({"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": x5c_header(inputs.access_chain)}))
+    keys, anchored = {"key": key}, {b"".join(inputs.pid_chain): (NOW - VALID, NOW + VALID)}
+    issuer, lists, ecdh = inputs.issuer.public, {STATUS.uri: revoked}, ec.ECDH()
+
+    def ask() -> str:
+        fresh = ec.generate_private_key(ec.SECP256R1())
+        point = fresh.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        x, y = b64u(point[1:33]).decode(), b64u(point[33:]).decode()
+        jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y, "alg": "ECDH-ES", "use": "enc", "kid": "key"}
+        request = {
+            "response_type": "vp_token", "response_mode": "direct_post.jwt", "client_id": CLIENT_ID, "nonce": NONCE,
+            "state": "s" * 22, "dcql_query": query, "response_uri": RESPONSE_URI, "iat": TIME, "exp": TIME + 300,
+            "client_metadata": {
+                "jwks": {"keys": [jwk]}, "encrypted_response_enc_values_supported": ["A128GCM", "A256GCM"],
+                "vp_formats_supported": {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}},
+            },
+            "aud": "https://self-issued.me/v2",
+        }  # fmt: skip
+        signing_input = header + b"." + b64u(to_json(request))
+        return (signing_input + b"." + b64u(raw_signature(inputs.verifier.native, signing_input))).decode()
+
+    def open_jwe(jwe: str) -> dict[str, Any]:
+        head, nothing, iv, ciphertext, tag = jwe.split(".")
+        protected = from_json(unb64u(head))
+        assert protected["alg"] == "ECDH-ES" and protected["enc"] == "A128GCM" and not nothing
+        epk = protected["epk"]
+        assert epk["kty"] == "EC" and epk["crv"] == "P-256"
+        ephemeral = load_der_public_key(P256 + unb64u(epk["x"]) + unb64u(epk["y"]))
+        secret = keys[protected["kid"]].exchange(ecdh, ephemeral)
+        content_key = sha256(b"\0\0\0\1" + secret + b"\0\0\0\7A128GCM" + bytes(8) + b"\0\0\0\x80").digest()[:16]
+        plaintext = AESGCM(content_key).decrypt(unb64u(iv), unb64u(ciphertext) + unb64u(tag), head.encode())
+        response: dict[str, Any] = from_json(plaintext)
+        return response
+
+    def judge() -> dict[str, Any]:
+        response = open_jwe(form["response"])
+        assert response["state"] == "s" * 22
+        ((query_id, (presentation,)),) = response["vp_token"].items()
+        asked = next(each for each in query["credentials"] if each["id"] == query_id)
+        x5c = from_json(unb64u(presentation.partition(".")[0]))["x5c"]
+        begins, ends = anchored[b"".join(map(b64decode, x5c))]
+        assert begins <= NOW <= ends
+        claims = verify_sd_jwt_vc(presentation, issuer.native)
+        assert claims["vct"] in asked["meta"]["vct_values"]
+        for claim in asked["claims"]:
+            value: Any = claims
+            for component in claim["path"]:
+                value = value[component]
+        place = claims["status"]["status_list"]
+        assert not lists[place["uri"]][place["idx"] >> 3] >> (place["idx"] & 7) & 1
+        return claims
+
+    def run() -> dict[str, Any]:
+        ask()
+        return judge()
+
+    return run
+
+
+def read_status_list(inputs: Inputs, token: str) -> Operation:
+    issuer = inputs.issuer.public.native
+
+    def read() -> bytes:
+        signed, _, signature = token.rpartition(".")
+        head, _, body = signed.partition(".")
+        header = from_json(unb64u(head))
+        assert header["alg"] == "ES256" and header["typ"] == "statuslist+jwt"
+        check(issuer, unb64u(signature), signed.encode())
+        claims = from_json(unb64u(body))
+        assert claims["sub"] == STATUS.uri and claims["iat"] <= TIME < claims["exp"]
+        inflater, status_list = zlib.decompressobj(), claims["status_list"]
+        statuses = inflater.decompress(unb64u(status_list["lst"]), 1 << 24)
+        assert status_list["bits"] == 1 and inflater.eof and not inflater.unused_data
+        return statuses
+
+    return read
 
 
 def issue_mdoc(inputs: Inputs) -> Operation:
@@ -202,6 +282,25 @@ def issue_mdoc(inputs: Inputs) -> Operation:
 
 def _date(encoder: Any, value: date) -> None:
     encoder.encode(cbor2.CBORTag(1004, value.isoformat()))
+
+
+def present_mdoc(inputs: Inputs, shown: Sequence[bytes], issuer_auth: bytes, transcript: bytes) -> Operation:
+    """The wallet has the items to send, and IssuerAuth, as bytes."""
+    key, doctype, namespace = inputs.holder.native, cbor2.dumps(DOCTYPE), cbor2.dumps(NAMESPACE)
+
+    def present() -> bytes:
+        session = b"\x84\x74DeviceAuthentication" + transcript + doctype + b"\xd8\x18\x41\xa0"
+        payload = cbor2.dumps(b"\xd8\x18" + cbor2.dumps(session))
+        items = b"\xa2\x6anameSpaces\xa1" + namespace + bytes((0x80 | len(shown),)) + b"".join(shown)
+        signature = raw_signature(key, b"\x84\x6aSignature1\x43\xa1\x01\x26\x40" + payload)
+        return (
+            b"\xa3\x67version\x631.0\x69documents\x81\xa3\x67docType" + doctype
+            + b"\x6cissuerSigned" + items + b"\x6aissuerAuth" + issuer_auth
+            + b"\x6cdeviceSigned\xa2\x6anameSpaces\xd8\x18\x41\xa0\x6adeviceAuth\xa1\x6fdeviceSignature"
+            + b"\x84\x43\xa1\x01\x26\xa0\xf6\x58\x40" + signature + b"\x66status\x00"
+        )  # fmt: skip
+
+    return present
 
 
 def verify_mdoc(inputs: Inputs, response: bytes, transcript: bytes) -> Operation:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import floor
 from benchmarks.inputs import CLIENT_ID, NONCE, NOW, RESPONSE_URI, STATUS, VCT, Inputs
 from benchmarks.sd_jwt_vc import present
 from benchmarks.yardstick import Row
@@ -18,7 +19,8 @@ from byoid.formats.status_list import StatusList, prepare_status_list_token, ver
 from byoid.jose import encrypt
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
-from byoid.presentation.request import AuthorizationRequest
+from byoid.presentation.dcql import DcqlQuery
+from byoid.presentation.request import AuthorizationRequest, ClientMetadata, Jwks
 from byoid.presentation.request_object import prepare_request_object
 from byoid.presentation.response import AuthorizationResponse, EncryptedResponse, decrypt_response, parse_form
 from byoid.presentation.verify import PresentationRequest, VerifiedResponse, X509Trust, verify_vp_token
@@ -54,23 +56,37 @@ class OpenRequest:
 
 
 def rows(inputs: Inputs) -> list[Row]:
+    key = PrivateKey.generate()
+    form = {"response": _answer(inputs, key)}
+    by_hand = floor.transaction(inputs, form, key.native, QUERY, bytes(1 << 17))
     return [
-        Row(f"presentation.in_process{name}", transaction(inputs, count), goal_y=7.5) for name, count in OPEN.items()
+        Row(
+            f"presentation.in_process{name}",
+            transaction(inputs, key, form, open_requests=count),
+            goal_y=7.5,
+            peers={} if count else {"floor": by_hand},
+        )
+        for name, count in OPEN.items()
     ]
 
 
-def transaction(inputs: Inputs, open_requests: int) -> Callable[[], VerifiedResponse]:
-    """Return a transaction that starts one request and answers another, which waits among many."""
-    other, key = PrivateKey.generate(), PrivateKey.generate()
-    waiting = dict.fromkeys(map(str, range(open_requests)), OpenRequest(_request(other), other))
-    waiting["key"] = OpenRequest(_request(key), key)
-    form, cache = {"response": _answer(inputs, key)}, ChainCache()
+def transaction(
+    inputs: Inputs, key: PrivateKey, form: dict[str, str], *, open_requests: int
+) -> Callable[[], VerifiedResponse]:
+    """Return a transaction that starts one request and answers another, which waits among many.
+
+    The query is parsed once, as a relying party has it.
+    """
+    other, query = PrivateKey.generate(), parse_message(DcqlQuery, QUERY)
+    waiting = dict.fromkeys(map(str, range(open_requests)), OpenRequest(_request(other, query), other))
+    waiting["key"] = OpenRequest(_request(key, query), key)
+    cache = ChainCache()
     trust = {"pid": X509Trust(inputs.anchors, Purpose.PID)}
     statuses = {STATUS.uri: _status_list(inputs)}
 
     def run() -> VerifiedResponse:
         response_key = PrivateKey.generate()
-        request = _authorization_request(response_key)
+        request = _authorization_request(response_key, query)
         unsigned = prepare_request_object(request, algorithm="ES256", issued_at=NOW, x5c=inputs.access_chain)
         sign_now(unsigned, inputs.verifier)
 
@@ -93,26 +109,26 @@ def _status_list(inputs: Inputs) -> StatusList:
     )
 
 
-def _authorization_request(response_key: PrivateKey) -> AuthorizationRequest:
-    members: dict[str, Any] = {
-        "response_type": "vp_token",
-        "response_mode": "direct_post.jwt",
-        "client_id": CLIENT_ID,
-        "nonce": NONCE,
-        "state": "s" * 22,
-        "response_uri": RESPONSE_URI,
-        "dcql_query": QUERY,
-        "client_metadata": {
-            "jwks": {"keys": [{**response_key.public.jwk, "alg": "ECDH-ES", "use": "enc", "kid": "key"}]},
-            "encrypted_response_enc_values_supported": ["A128GCM", "A256GCM"],
-            "vp_formats_supported": {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}},
-        },
-    }
-    return parse_message(AuthorizationRequest, members)
+def _authorization_request(response_key: PrivateKey, query: DcqlQuery) -> AuthorizationRequest:
+    jwk = {**response_key.public.jwk, "alg": "ECDH-ES", "use": "enc", "kid": "key"}
+    return AuthorizationRequest(
+        response_type="vp_token",
+        response_mode="direct_post.jwt",
+        client_id=CLIENT_ID,
+        nonce=NONCE,
+        state="s" * 22,
+        response_uri=RESPONSE_URI,
+        dcql_query=query,
+        client_metadata=ClientMetadata(
+            jwks=Jwks(keys=(jwk,)),
+            encrypted_response_enc_values_supported=("A128GCM", "A256GCM"),
+            vp_formats_supported={"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}},
+        ),
+    )
 
 
-def _request(key: PrivateKey) -> PresentationRequest:
-    return PresentationRequest.of(_authorization_request(key), encryption_key=key.public.jwk)
+def _request(key: PrivateKey, query: DcqlQuery) -> PresentationRequest:
+    return PresentationRequest.of(_authorization_request(key, query), encryption_key=key.public.jwk)
 
 
 def _answer(inputs: Inputs, key: PrivateKey) -> str:

@@ -54,7 +54,8 @@ def rows(inputs: Inputs) -> list[Row]:
             "sd_jwt_vc.verify",
             verify,
             goal_y=3.5,
-            peers={"floor": floor.verify_sd_jwt_vc(inputs, presentation)} | _verifying_peers(inputs, presentation),
+            peers={"floor": lambda: floor.verify_sd_jwt_vc(presentation, inputs.issuer.public.native)}
+            | _verifying_peers(inputs, presentation),
         ),
         Row(
             "sd_jwt_vc.verify_chain",

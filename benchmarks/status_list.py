@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 
+from benchmarks import floor
 from benchmarks.inputs import NOW, STATUS, Inputs
 from benchmarks.yardstick import Row
 from byoid.formats.status_array import INVALID, StatusArray
@@ -32,6 +33,6 @@ def rows(inputs: Inputs) -> list[Row]:
     status_list = read()
     return [
         Row("status_list.publish", publish, goal_y=12),
-        Row("status_list.read", read, goal_y=7),
+        Row("status_list.read", read, goal_y=7, peers={"floor": floor.read_status_list(inputs, token)}),
         Row("status_list.lookup", lambda: status_list.status_at(STATUS.index), goal_y=0.02),
     ]

@@ -70,7 +70,7 @@ class Yardstick:
 def measure(rows: Sequence[Row], *, rounds: int = ROUNDS) -> list[Result]:
     """Measure all rows and their peers in turns."""
     yardstick = Yardstick()
-    operations = {(row.operation, None): row.run for row in rows}
+    operations: dict[tuple[str, str | None], Operation] = {(row.operation, None): row.run for row in rows}
     operations |= {(row.operation, name): run for row in rows for name, run in row.peers.items()}
     repeats = {key: _repeats(run) for key, run in operations.items()}
     gc.collect()

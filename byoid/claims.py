@@ -5,10 +5,11 @@ values, or for an mdoc `{namespace: {element: value}}`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from byoid.errors import ClaimMismatch, MalformedInput
 
+_OBJECT: Final = (dict, Mapping)  # in this order: an abstract base class is slow to ask
 ClaimPath: TypeAlias = tuple[str | int | None, ...]  # a name in an object, an index in an array, None for all elements
 
 
@@ -56,17 +57,17 @@ def matches(value: object, expected: str | int | bool) -> bool:
 
 def _step(selected: list[tuple[ClaimPath, Any]], component: str | int | None) -> list[tuple[ClaimPath, Any]]:
     """Apply one component to everything selected; elements that lack the key or index drop out (2.1 to 2.3)."""
-    if isinstance(component, str):
-        _require(selected, Mapping)
-        return [((*path, component), element[component]) for path, element in selected if component in element]
-    _require(selected, list)
-    if component is None:
-        return [((*path, index), item) for path, element in selected for index, item in enumerate(element)]
-    return [((*path, component), element[component]) for path, element in selected if component < len(element)]
-
-
-def _require(selected: list[tuple[ClaimPath, Any]], kind: type) -> None:
-    for _, element in selected:
-        if not isinstance(element, kind):
-            expected = "an array" if kind is list else "an object"
-            raise ClaimMismatch(f"the claims path expects {expected}, the claim is none")
+    found: list[tuple[ClaimPath, Any]] = []
+    for path, element in selected:
+        if isinstance(component, str):
+            if not isinstance(element, _OBJECT):
+                raise ClaimMismatch("the claims path expects an object, the claim is none")
+            if component in element:
+                found.append(((*path, component), element[component]))
+        elif not isinstance(element, list):
+            raise ClaimMismatch("the claims path expects an array, the claim is none")
+        elif component is None:
+            found += [((*path, index), item) for index, item in enumerate(element)]
+        elif component < len(element):
+            found.append(((*path, component), element[component]))
+    return found

@@ -53,6 +53,7 @@ _CURVES: Final = {
 }  # fmt: skip
 _CURVE_OF_NATIVE: Final = {curve.native.name: curve for curve in _CURVES.values()}
 _PSS: Final = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+_UNCOMPRESSED: Final = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 _ED_ALGORITHMS: Final = frozenset({"Ed25519", "EdDSA"})
 
 
@@ -138,8 +139,8 @@ class PublicKey:
     def jwk(self) -> dict[str, str]:
         """The public key as a JWK with just the members that its thumbprint needs."""
         if isinstance(self.native, ec.EllipticCurvePublicKey):
-            curve, numbers = _CURVE_OF_NATIVE[self.native.curve.name], self.native.public_numbers()
-            x, y = (b64u_encode(value.to_bytes(curve.size, "big")) for value in (numbers.x, numbers.y))
+            curve, point = _CURVE_OF_NATIVE[self.native.curve.name], self.native.public_bytes(*_UNCOMPRESSED)
+            x, y = b64u_encode(point[1 : 1 + curve.size]), b64u_encode(point[1 + curve.size :])
             return {"kty": "EC", "crv": curve.name, "x": x, "y": y}
         if isinstance(self.native, rsa.RSAPublicKey):
             public = self.native.public_numbers()

@@ -24,7 +24,14 @@ from byoid.formats.status_list import StatusReference
 from byoid.jose import parse_jws
 from byoid.keys import Jwk, PrivateKey, PublicKey
 from byoid.lazy import cached_property
-from byoid.presentation.issuer_trust import IssuerTrust, MetadataTrust, TrustedIssuer, establish_issuer
+from byoid.presentation.issuer_trust import (
+    IssuerTrust,
+    MetadataTrust,
+    TrustedIssuer,
+    establish_issuer,
+    fitting,
+    require_right,
+)
 from byoid.presentation.selection import answer
 from byoid.trust.x509 import ChainCache
 
@@ -35,6 +42,7 @@ if TYPE_CHECKING:  # messages take longest to import, and whoever has one has im
 
 MAX_PRESENTATIONS: Final = 64
 MAX_PRESENTATION_CHARACTERS: Final = 1 << 20
+_PRESENTATIONS: Final = frozenset({str, dict})
 
 
 @dataclass(frozen=True)
@@ -174,9 +182,10 @@ def authenticate(
     authentic: list[AuthenticPresentation] = []
     discarded: list[Discarded] = []
     for query in request.dcql_query.credentials:
+        fit = fitting(trust[query.id], query)
         for index, presentation in enumerate(vp_token.get(query.id, ())):
             try:
-                authentic.append(_authentic(presentation, query, index, trust[query.id], context))
+                authentic.append(_authentic(presentation, query, index, fit, context))
             except ByoidError as error:
                 _require_nonce(presentation, query, request.nonce)
                 discarded.append(Discarded(query.id, index, error))
@@ -184,11 +193,15 @@ def authenticate(
 
 
 def _require_shape(vp_token: VpToken, query: DcqlQuery) -> None:
-    """8.6 step 1, 8.1: known ids; one presentation each, unless several were asked for."""
+    """8.6 step 1, 8.1: arrays of texts or objects by known ids; one each, unless several were asked for."""
+    if not isinstance(vp_token, Mapping):
+        raise ResponseRejected("expected an object of presentations by credential query")
     for query_id, presentations in vp_token.items():
         credential = query.credential(query_id)
         if credential is None:
             raise ResponseRejected("the response answers a credential query that was not asked")
+        if type(presentations) not in (list, tuple) or not _PRESENTATIONS.issuperset(map(type, presentations)):
+            raise ResponseRejected(f"expected an array of texts or objects for {query_id}")
         if not presentations or (len(presentations) > 1 and not credential.multiple):
             raise ResponseRejected(f"expected one presentation for {query_id}, got {len(presentations)}")
     if not 0 < sum(map(len, vp_token.values())) <= MAX_PRESENTATIONS:
@@ -206,6 +219,7 @@ def _authentic(
         authentic = _authentic_mdoc(presentation, query, index, trust, context)
     else:
         raise WrongType(f"expected a presentation in the format {SD_JWT_VC} or {MSO_MDOC}")
+    require_right(trust, authentic.issuer, authentic.types)
     answer(query, authentic, presented=True)  # 2.2: meets all criteria of the query
     return authentic
 

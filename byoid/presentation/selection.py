@@ -118,7 +118,8 @@ def answer(query: CredentialQuery, candidate: C, *, presented: bool = False) -> 
     """
     if candidate.format != query.format:
         raise WrongType(f"expected a credential in the format {query.format}")
-    if query.types is not None and query.types.isdisjoint(candidate.types):
+    types = query.types
+    if types is not None and types.isdisjoint(candidate.types):
         raise WrongType("expected a credential of another type")
     if query.require_cryptographic_holder_binding and not candidate.holder_bound:
         raise HolderBindingError("expected a credential with holder binding")
@@ -167,9 +168,11 @@ def _claim_sets(query: CredentialQuery, candidate: Candidate, *, presented: bool
     satisfied = []
     failure: ClaimMismatch | None = None
     for combination in query.alternatives():
+        paths: dict[ClaimPath, None] = {}
         try:
-            paths = (path for claim in combination for path in _paths(claim, candidate, presented=presented))
-            satisfied.append(tuple(dict.fromkeys(paths)))
+            for claim in combination:
+                paths.update(dict.fromkeys(_paths(claim, candidate, presented=presented)))
+            satisfied.append(tuple(paths))
         except ClaimMismatch as error:
             failure = failure or error
     if not satisfied and failure is not None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from byoid.encoding import json_object
 from byoid.errors import ClaimMismatch, Discarded, MalformedInput, ResponseRejected, StatusError, VerificationError
 from byoid.formats.status_list import StatusList
+from byoid.jose import MAX_PLAINTEXT_BYTES
 from byoid.keys import PrivateKey
 from byoid.presentation.authentication import (
     Authenticated,
@@ -152,18 +153,17 @@ def verify_vp_token(  # noqa: PLR0913 (each is one expectation or one piece of p
     Raises:
         ResponseRejected: the response as a whole is refused.
     """
-    authenticated = authenticate(_parse(vp_token), request=request, trust=trust, now=now, cache=cache, mac_key=mac_key)
+    if isinstance(vp_token, str | bytes):
+        vp_token = _parse(vp_token)
+    authenticated = authenticate(vp_token, request=request, trust=trust, now=now, cache=cache, mac_key=mac_key)
     verified = verify_statuses(statuses, authenticated=authenticated, now=now, anchors=status_anchors, cache=cache)
     return accept(authenticated, request=request, statuses=verified, now=now, policy=policy, same_person=same_person)
 
 
-def _parse(vp_token: str | bytes | VpToken) -> VpToken:
-    from byoid.message import parse_message  # messages take longest to import
-    from byoid.presentation.response import MAX_RESPONSE_BYTES, AuthorizationResponse
-
+def _parse(vp_token: str | bytes) -> VpToken:
+    """Return an object, of which `authenticate` demands the shape."""
     try:
-        members = json_object(vp_token, max_bytes=MAX_RESPONSE_BYTES) if isinstance(vp_token, str | bytes) else vp_token
-        return parse_message(AuthorizationResponse, {"vp_token": members}).vp_token
+        return json_object(vp_token, max_bytes=MAX_PLAINTEXT_BYTES)
     except MalformedInput as error:
         raise ResponseRejected("the VP Token is not an object of presentations by credential query") from error
 

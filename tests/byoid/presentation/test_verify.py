@@ -155,6 +155,7 @@ def test_trusted_authorities_are_looked_at_again(world: World, asking: Asking) -
 SHAPES: list[tuple[str, Any]] = [
     ("not JSON", "{"),
     ("an array", "[]"),
+    ("an array that was parsed before", []),
     ("empty", {}),
     ("a text instead of an array", {"pid": "a~"}),
     ("an empty array", {"pid": []}),
