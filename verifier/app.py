@@ -15,6 +15,7 @@ from byoid.relying_party import Transaction
 from byoid.relying_party.sql import SqlTransactions
 from byoid.service import errors, health
 from byoid.service.database import Connection, Database
+from byoid.service.hot_routes import HotRoutes
 from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
 from byoid.service.outbox import Outbox
@@ -60,7 +61,9 @@ def create_app(
     app = FastAPI(
         title="byoid verifier", lifespan=lifespan, openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None
     )
-    app.router.routes[:0] = [operation.route() for operation in OPERATIONS]  # first: they are asked most
+    routes = [operation.route() for operation in OPERATIONS]
+    app.router.routes[:0] = routes
+    app.add_middleware(HotRoutes, routes=routes)
     description = describe(OPERATIONS)
     app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's own way to replace it
     app.include_router(health.router(lambda: app.state.verifier.store.database))

@@ -1,7 +1,7 @@
 """Everything that an operation of the verifier may use, made once by `app.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from byoid.fetch import StatusListCache
@@ -34,9 +34,16 @@ class Verifier:
     cache: ChainCache
     outbox: Outbox
     clock: Callable[[], datetime]
+    _parties: dict[str, tuple[KnownService, RelyingParty]] = field(default_factory=dict)
 
     def party(self, service: KnownService) -> RelyingParty:
-        """Return the relying-party flow of a service."""
+        """Return the relying-party flow of a service, as long as nothing else is known of the service."""
+        known = self._parties.get(service.id)
+        if known is None or known[0] is not service:
+            known = self._parties[service.id] = service, self._party(service)
+        return known[1]
+
+    def _party(self, service: KnownService) -> RelyingParty:
         return RelyingParty(
             service.client,
             f"{self.settings.public_url}{WALLETS}/{service.id}",

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from byoid.encoding import json_dumps
 from byoid.errors import MalformedInput
 from byoid.message import M, Message, parse_message
 from byoid.oauth.form import parse_form
@@ -232,7 +231,7 @@ def _is_query_name(name: str) -> bool:
 
 
 def _answer(message: Message, status: int = 200) -> Response:
-    return Response(json_dumps(message.to_wire()), status, _NO_STORE, media_type=JSON)
+    return Response(message.model_dump_json(by_alias=True, exclude_none=True), status, _NO_STORE, media_type=JSON)
 
 
 def _require_content_type(request: Request, expected: str) -> None:

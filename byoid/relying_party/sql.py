@@ -4,7 +4,6 @@ Conventions "Code": Core statements on the driver, compare-and-set, what is secr
 a keyed hash. Put the table into a service's metadata with `transactions_table`, and run `expiry` now and then.
 """
 
-import hmac
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -13,7 +12,7 @@ from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, Te
 
 from byoid.relying_party.transaction import ANSWERABLE, Mode, Progress, State, Transaction
 from byoid.service.database import Connection, Database, Expiry, UtcDateTime, insert
-from byoid.service.seal import Sealer
+from byoid.service.seal import KeyedHash, Sealer
 
 # What is to be written in the database transaction that ends a transaction, such as a webhook's message; None: nothing,
 # which saves a round trip.
@@ -51,7 +50,7 @@ class SqlTransactions:
         self._sealer = sealer
         self._on_concluded = on_concluded
         self._table = table.name
-        self._lookup = sealer.keyed_hash("request_id", purpose="transactions")
+        self._lookup = KeyedHash(sealer.keyed_hash("request_id", purpose="transactions"))
         self._statements(table)
 
     def _statements(self, table: Table) -> None:
@@ -153,7 +152,7 @@ class SqlTransactions:
         return (await self._database.execute(self._delete, parameters)).rowcount == 1
 
     def _hash(self, request_id: str) -> bytes:
-        return hmac.digest(self._lookup, request_id.encode(), "sha256")
+        return self._lookup(request_id.encode())
 
     def _seal(self, transaction: Transaction) -> bytes:
         return self._sealer.seal(transaction.secret_part(), table=self._table, column="sealed", row_id=transaction.id)

@@ -24,6 +24,15 @@ _logger = logging.getLogger(__name__)
 NO_STORE: Final = {"Cache-Control": "no-store"}
 _SERVER_FAULTS: Final = 500
 _MAX_DESCRIPTION: Final = 300
+_EXPECTED: Final = (
+    OAuthError,
+    RequestValidationError,
+    HTTPException,
+    MalformedInput,
+    VerificationError,
+    ResponseRejected,
+    PeerError,
+)
 
 # Renders an error as a page: the request, the status, and the text for the person.
 Page: TypeAlias = Callable[[Request, int, str], Response]
@@ -39,13 +48,8 @@ def install(app: FastAPI, *, by_path: Mapping[str, type[OAuthError]] | None = No
         page: how to tell a person, for requests whose `Accept` begins with `text/html`. Without it, JSON.
     """
     renderer = _Renderer(by_path or {}, page)
-    app.add_exception_handler(OAuthError, renderer.render)
-    app.add_exception_handler(RequestValidationError, renderer.render)
-    app.add_exception_handler(HTTPException, renderer.render)
-    app.add_exception_handler(MalformedInput, renderer.render)
-    app.add_exception_handler(VerificationError, renderer.render)
-    app.add_exception_handler(ResponseRejected, renderer.render)
-    app.add_exception_handler(PeerError, renderer.render)
+    for expected in _EXPECTED:
+        app.add_exception_handler(expected, renderer.render)
     app.add_middleware(_Unexpected, renderer=renderer)
 
 
@@ -113,7 +117,7 @@ class _Unexpected:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
             _logger.info("the client went away")
-        except OAuthError as error:  # of a middleware, such as a limit
+        except _EXPECTED as error:  # of a middleware, such as a limit or a hot route
             if started:
                 raise
             await self._renderer.render(Request(scope), error)(scope, receive, send)

@@ -35,6 +35,19 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # to look a label up is dear
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        series = self._series.get((method, route, status))
+        if series is None:
+            known = method if method in _METHODS else "other"  # else anybody makes new series
+            series = self.requests.labels(known, route, status), self.duration.labels(route)
+            if known == method:
+                self._series[method, route, status] = series
+        requests, duration = series
+        requests.inc()
+        duration.observe(seconds)
 
     def counter(self, name: str, documentation: str, labels: tuple[str, ...] = ()) -> Counter:
         """Return a counter of the service's own. Labels are few and fixed: never a person, client or credential."""
@@ -65,10 +78,8 @@ class CountRequests:
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = route_template(scope)
-                method = scope["method"] if scope["method"] in _METHODS else "other"  # else anybody makes new series
-                self._metrics.requests.labels(method, route, message["status"]).inc()
-                self._metrics.duration.labels(route).observe(time.perf_counter() - begin)
+                seconds = time.perf_counter() - begin
+                self._metrics.answered(scope["method"], route_template(scope), message["status"], seconds)
             await send(message)
 
         await self._app(scope, receive, counting)

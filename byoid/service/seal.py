@@ -5,7 +5,6 @@ and version are authenticated, so that a sealed value is worthless anywhere else
 The key ring rotates: a new key is put first, old ones stay to open what they sealed until `needs_reseal` finds nothing.
 """
 
-import hmac
 import os
 from collections.abc import Mapping
 from typing import Final, Self
@@ -13,7 +12,7 @@ from typing import Final, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from byoid.errors import ByoidError
 from byoid.service.settings import KEY_BYTES, ServiceSettings, parse_keys
@@ -27,18 +26,38 @@ class SealBroken(ByoidError):
     """A sealed value was changed, moved to another place, or sealed with a key that is gone."""
 
 
+class KeyedHash:
+    """HMAC-SHA-256 with a key that is prepared once."""
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed = HMAC(key, SHA256())
+
+    def __call__(self, value: bytes) -> bytes:
+        """Return the hash of a value."""
+        mac = self._keyed.copy()
+        mac.update(value)
+        return mac.finalize()
+
+    def expand(self, info: bytes) -> bytes:
+        """Return a key of 32 bytes for a use: HKDF-Expand (RFC 5869 2.3), which for one block is one HMAC."""
+        return self(info + b"\x01")
+
+
 class Sealer:
     """Seals and opens values, and hashes what is only looked up."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
             raise ValueError(f"expected at least one key of {KEY_BYTES} bytes")
-        self._keys = {key_id.encode(): key for key_id, key in keys.items()}
+        self._keys = {key_id.encode(): KeyedHash(key) for key_id, key in keys.items()}
         if any(not 0 < len(key_id) <= _MAX_ID_BYTES for key_id in self._keys):
             raise ValueError(f"expected key ids of 1 to {_MAX_ID_BYTES} bytes")
         self._current = next(iter(self._keys))
+        self._head = _FORMAT + bytes([len(self._current)]) + self._current
         self._lookup = next(reversed(self._keys.values()))
-        self._hash_keys: dict[str, bytes] = {}  # by purpose: there are as many as places in the code
+        # By purpose, and by table and column: there are as many as places in the code.
+        self._hashes: dict[str, KeyedHash] = {}
+        self._columns: dict[tuple[str, str], bytes] = {}
 
     @classmethod
     def from_settings(cls, settings: ServiceSettings) -> Self:
@@ -47,10 +66,9 @@ class Sealer:
 
     def seal(self, plaintext: bytes, *, table: str, column: str, row_id: str, version: int = 1) -> bytes:
         """Encrypt a value for one place. Sealing the same value twice gives different bytes."""
-        head = _FORMAT + bytes([len(self._current)]) + self._current
-        nonce = os.urandom(_NONCE_BYTES)
-        cipher = _row_cipher(self._keys[self._current], table, column, row_id)
-        return head + nonce + cipher.encrypt(nonce, plaintext, head + _place(table, column, row_id, str(version)))
+        place, nonce = self._row(table, column, row_id), os.urandom(_NONCE_BYTES)
+        cipher = _row_cipher(self._keys[self._current], place)
+        return self._head + nonce + cipher.encrypt(nonce, plaintext, self._head + place + _place(str(version)))
 
     def open(self, sealed: bytes, *, table: str, column: str, row_id: str, version: int = 1) -> bytes:
         """Decrypt a value of one place.
@@ -63,10 +81,11 @@ class Sealer:
         if key is None:
             raise SealBroken(f"{table}.{column} is sealed with a key that is not in the ring")
         head, rest = sealed[:head_bytes], sealed[head_bytes:]
-        cipher = _row_cipher(key, table, column, row_id)
-        aad = head + _place(table, column, row_id, str(version))
+        place = self._row(table, column, row_id)
         try:
-            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], aad)
+            return _row_cipher(key, place).decrypt(
+                rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], head + place + _place(str(version))
+            )
         except (InvalidTag, ValueError):
             raise SealBroken(f"{table}.{column} was changed, or belongs to another row or version") from None
 
@@ -80,15 +99,20 @@ class Sealer:
         The key ring's last key is used, so that a new key put first leaves every look-up valid. Take the last one
         away only when what it hashed is expired.
         """
-        key = self._hash_keys.get(purpose)
-        if key is None:
-            key = HKDFExpand(SHA256(), KEY_BYTES, b"byoid hash" + _place(purpose)).derive(self._lookup)
-            self._hash_keys[purpose] = key
-        return hmac.digest(key, value.encode() if isinstance(value, str) else value, "sha256")
+        hash_ = self._hashes.get(purpose)
+        if hash_ is None:
+            hash_ = self._hashes[purpose] = KeyedHash(self._lookup.expand(b"byoid hash" + _place(purpose)))
+        return hash_(value.encode() if isinstance(value, str) else value)
+
+    def _row(self, table: str, column: str, row_id: str) -> bytes:
+        place = self._columns.get((table, column))
+        if place is None:
+            place = self._columns[table, column] = _place(table, column)
+        return place + _place(row_id)
 
 
-def _row_cipher(key: bytes, table: str, column: str, row_id: str) -> AESGCM:
-    return AESGCM(HKDFExpand(SHA256(), KEY_BYTES, b"byoid seal" + _place(table, column, row_id)).derive(key))
+def _row_cipher(key: KeyedHash, place: bytes) -> AESGCM:
+    return AESGCM(key.expand(b"byoid seal" + place))
 
 
 def _place(*names: str) -> bytes:

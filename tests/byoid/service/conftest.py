@@ -31,5 +31,10 @@ def settings(values: dict[str, Any]) -> ServiceSettings:
 
 
 @pytest.fixture
-def sealer() -> Sealer:
-    return Sealer({"new": os.urandom(32), "old": os.urandom(32)})
+def sealing_keys() -> dict[str, bytes]:
+    return {"new": os.urandom(32), "old": os.urandom(32)}
+
+
+@pytest.fixture
+def sealer(sealing_keys: dict[str, bytes]) -> Sealer:
+    return Sealer(sealing_keys)

@@ -148,7 +148,12 @@ async def test_many_workers_deliver_each_message_once(
 
 
 async def test_a_message_survives_kill_9_before_and_during_its_delivery(
-    outbox: Outbox, database: Database, database_url: str, receiver: Receiver, sealer: Sealer, now: datetime
+    outbox: Outbox,
+    database: Database,
+    database_url: str,
+    receiver: Receiver,
+    sealing_keys: dict[str, bytes],
+    now: datetime,
 ) -> None:
     """A worker writes two messages, begins to deliver one, and is killed: both arrive by another one."""
     program = textwrap.dedent(f"""
@@ -167,7 +172,7 @@ async def test_a_message_survives_kill_9_before_and_during_its_delivery(
             database = await Database.open({database_url!r})
             now = datetime.datetime.fromisoformat({now.isoformat()!r})
             client = httpx2.AsyncClient(transport=Hangs())
-            sealer = Sealer({{k.decode(): v for k, v in {sealer._keys!r}.items()}})
+            sealer = Sealer({sealing_keys!r})
             outbox = Outbox(outbox_table(service_metadata()), sealer=sealer, client=client, find=find)
             for when in (now, now + datetime.timedelta(hours=1)):
                 async with database.transaction() as tx:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
@@ -152,6 +152,9 @@ def application(https: bool) -> SecurityHeaders:
     async def plain(_: Request) -> Response:
         return PlainTextResponse("ok")
 
+    async def api(_: Request) -> Response:
+        return JSONResponse({})
+
     async def own(_: Request) -> Response:
         return PlainTextResponse("ok", headers={"Content-Security-Policy": "default-src 'self'"})
 
@@ -160,9 +163,8 @@ def application(https: bool) -> SecurityHeaders:
         await websocket.send_text("ok")
         await websocket.close()
 
-    return SecurityHeaders(
-        Starlette(routes=[Route("/plain", plain), Route("/own", own), WebSocketRoute("/socket", socket)]), https=https
-    )
+    routes = [Route("/plain", plain), Route("/api", api), Route("/own", own), WebSocketRoute("/socket", socket)]
+    return SecurityHeaders(Starlette(routes=routes), https=https)
 
 
 @pytest.fixture
@@ -177,6 +179,15 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert headers["strict-transport-security"].startswith("max-age=63072000")
+
+
+def test_what_only_documents_need_is_left_out_of_the_answers_of_apis(client: TestClient) -> None:
+    assert client.get("/plain").headers["x-frame-options"] == "DENY"
+    api = client.get("/api").headers
+
+    assert {"x-frame-options", "permissions-policy", "referrer-policy"}.isdisjoint(api)
+    assert api["x-content-type-options"] == "nosniff"
+    assert api["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_a_pages_own_policy_is_kept(client: TestClient) -> None:

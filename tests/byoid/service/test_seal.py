@@ -1,15 +1,19 @@
 """Sealed values open in their own place only, and keys rotate."""
 
+import hmac
 import os
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byoid.service.seal import SealBroken, Sealer
+from byoid.service.seal import KeyedHash, SealBroken, Sealer
 from byoid.service.settings import ServiceSettings
 
 PLACE = {"table": "credentials", "column": "sealed", "row_id": "7"}
+OF_THE_FIRST_RELEASE = "01016b65eb29daf981b2e2fa9845f20f74134041e74ec8188f0ec66515d9da5b7b01ec"
 
 
 @given(st.binary(max_size=200), st.text(max_size=20), st.integers(0, 9))
@@ -93,3 +97,20 @@ def test_a_bad_key_ring_is_refused(keys: dict[str, bytes]) -> None:
 def test_the_ring_comes_from_the_settings(settings: ServiceSettings) -> None:
     sealer = Sealer.from_settings(settings)
     assert sealer.open(sealer.seal(b"x", **PLACE), **PLACE) == b"x"
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=200))
+def test_a_prepared_key_hashes_and_expands_as_the_standards_say(key: bytes, value: bytes) -> None:
+    prepared = KeyedHash(key)
+
+    assert prepared(value) == hmac.digest(key, value, "sha256") == prepared(value)
+    assert prepared.expand(value) == HKDFExpand(SHA256(), 32, value).derive(key)
+
+
+def test_what_the_first_release_sealed_still_opens() -> None:
+    sealed = bytes.fromhex(OF_THE_FIRST_RELEASE)
+
+    assert Sealer({"k": bytes(range(32))}).open(sealed, **PLACE, version=3) == b"kept"
+    assert Sealer({"k": bytes(range(32))}).keyed_hash("t", purpose="p").hex() == (
+        "b4515c8f1f25a0f87eafb94c1d17b726e721d0988f0097c3c948b7c4ff24eed5"
+    )
