@@ -5,6 +5,7 @@ Spec: OpenID4VP 1.0 section 6, B.2.3 and B.2.4 (mdoc), B.3.5 (SD-JWT VC). Which 
 """
 
 from collections.abc import Iterable
+from functools import cached_property  # the one that pydantic knows
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import Field, Strict, StringConstraints, model_validator
@@ -51,7 +52,7 @@ class CredentialQuery(Message):
     claims: NonEmpty[ClaimsQuery] | None = None
     claim_sets: NonEmpty[NonEmpty[str]] | None = None
 
-    @property
+    @cached_property
     def types(self) -> frozenset[str] | None:
         """The accepted `vct` values or the doctype; None if any type will do."""
         if self.format == MSO_MDOC and self.meta:
@@ -63,8 +64,9 @@ class CredentialQuery(Message):
         """Every path that is asked for, in any claim set."""
         return tuple(claim.path for claim in self.claims or ())
 
+    @cached_property
     def alternatives(self) -> tuple[tuple[ClaimsQuery, ...], ...]:
-        """Return the combinations of claims that would do, the preferred one first (6.4.1).
+        """The combinations of claims that would do, the preferred one first (6.4.1).
 
         Without `claims` that is one empty combination. A claim that is named twice counts once (6.1).
         """
@@ -118,8 +120,9 @@ class DcqlQuery(Message):
         """Return the credential query of this id, if there is one."""
         return next((query for query in self.credentials if query.id == query_id), None)
 
+    @cached_property
     def sets(self) -> tuple[CredentialSetQuery, ...]:
-        """Return the credential sets; without any, one required set of all credentials (6.4.2)."""
+        """The credential sets; without any, one required set of all credentials (6.4.2)."""
         everything = (tuple(each.id for each in self.credentials),)
         return self.credential_sets or (CredentialSetQuery.model_construct(options=everything, required=True),)
 

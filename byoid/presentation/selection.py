@@ -7,6 +7,7 @@ The same rules serve both sides: the wallet asks them of what it holds, the veri
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
@@ -98,7 +99,7 @@ def match(query: DcqlQuery, held: Sequence[C]) -> Match[C]:
     """Find all answers to a query among the credentials that a wallet holds."""
     answers = {each.id: tuple(_answers(each, held)) for each in query.credentials}
     answered = {query_id for query_id, found in answers.items() if found}
-    return Match(answers, tuple(_choice(each, answered) for each in query.sets()))
+    return Match(answers, tuple(_choice(each, answered) for each in query.sets))
 
 
 def answer(query: CredentialQuery, candidate: C, *, presented: bool = False) -> Answer[C]:
@@ -128,14 +129,14 @@ def answer(query: CredentialQuery, candidate: C, *, presented: bool = False) -> 
     return Answer(candidate, _claim_sets(query, candidate, presented=presented))
 
 
-def require_sets(query: DcqlQuery, answered: Collection[str]) -> None:
+def require_sets(query: DcqlQuery, answered: AbstractSet[str]) -> None:
     """Demand that the credential queries that were answered satisfy every required credential set (6.4.2).
 
     Raises:
         ClaimMismatch: a required set has no option that was answered in full.
     """
-    for position, each in enumerate(query.sets()):
-        if each.required and not _choice(each, answered).options:
+    for position, each in enumerate(query.sets):
+        if each.required and not any(set(option) <= answered for option in each.options):
             raise ClaimMismatch(f"credential set {position} is required, and none of its options was answered in full")
 
 
@@ -167,7 +168,7 @@ def _claim_sets(query: CredentialQuery, candidate: Candidate, *, presented: bool
     """Return the paths of every combination that the credential can satisfy."""
     satisfied = []
     failure: ClaimMismatch | None = None
-    for combination in query.alternatives():
+    for combination in query.alternatives:
         paths: dict[ClaimPath, None] = {}
         try:
             for claim in combination:

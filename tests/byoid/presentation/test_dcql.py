@@ -26,7 +26,7 @@ def test_defaults_are_those_of_the_spec() -> None:
     query = parse_message(DcqlQuery, {"credentials": [{"id": "a", "format": "dc+sd-jwt", "meta": {}}]}).credentials[0]
 
     assert (query.multiple, query.require_cryptographic_holder_binding, query.types) == (False, True, None)
-    assert query.alternatives() == ((),)
+    assert query.alternatives == ((),)
 
 
 def test_unknown_members_are_ignored_everywhere() -> None:
@@ -44,13 +44,13 @@ def test_a_claim_that_is_named_twice_counts_once_but_our_own_query_must_not_do_s
     members = {"credentials": [{**PID_QUERY, "claims": [{"path": ["a"], "values": [1]}, {"path": ["a"]}]}]}
     query = parse_message(DcqlQuery, members)
 
-    assert [[claim.values for claim in claims] for claims in query.credentials[0].alternatives()] == [[(1,)]]
+    assert [[claim.values for claim in claims] for claims in query.credentials[0].alternatives] == [[(1,)]]
     with pytest.raises(ValueError, match="used twice"):
         query.require_distinct_claims()
 
 
 def test_without_sets_all_credentials_are_one_required_set() -> None:
-    (only,) = parse_message(DcqlQuery, {"credentials": [PID_QUERY, MDL_QUERY]}).sets()
+    (only,) = parse_message(DcqlQuery, {"credentials": [PID_QUERY, MDL_QUERY]}).sets
     assert (only.required, only.options) == (True, (("pid", "mdl"),))
 
 

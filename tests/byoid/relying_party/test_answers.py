@@ -76,5 +76,5 @@ def test_the_questions_are_queries_that_ask_for_the_least_first(format_: str) ->
     )
     age = query.credential("pid")
     assert age is not None
-    assert "18" in str(age.alternatives()[0][0].path[-1])
-    assert "birth" in str(age.alternatives()[1][0].path[-1])
+    assert "18" in str(age.alternatives[0][0].path[-1])
+    assert "birth" in str(age.alternatives[1][0].path[-1])

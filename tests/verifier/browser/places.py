@@ -52,7 +52,7 @@ class BrowserWallet(Wallet):
     def vp_token(self, request: AuthorizationRequest, origin: str | None = None) -> dict[str, tuple[str, ...]]:
         bound = self.bound(request, origin=origin)
         having = {each.id for each in request.query.credentials if each.format == self.format}
-        chosen = [next(option for option in each.options if having.issuperset(option)) for each in request.query.sets()]
+        chosen = [next(option for option in each.options if having.issuperset(option)) for each in request.query.sets]
         return {query_id: (self.present(bound, query_id),) for option in chosen for query_id in option}
 
     async def share(self, link: str) -> str | None:
