@@ -110,7 +110,7 @@ async def permit(agency: Agency, caller: Caller, permission: Permission, *, call
     async with agency.issuer.store.transaction() as tx:
         await agency.note(tx, event, actor=caller.actor, call=call)
     if not allowed:
-        raise NotAllowed(f"the role {caller.role} does not allow this")
+        raise NotAllowed("your role does not allow this")
 
 
 async def add_key(agency: Agency, *, name: str, role: Role, actor: str) -> NewKey:

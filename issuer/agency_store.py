@@ -9,15 +9,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Column, Select, Table, Update, bindparam, case, delete, select, update
+from sqlalchemy import Column, Select, Table, Update, bindparam, case, delete, func, select, update
 
 from byoid.service.database import Connection, Database, Expiry, UtcDateTime, insert
-from issuer.agency_tables import Account, ApiKey, Outdated, Subject, Webhook
+from issuer.agency_tables import Account, ApiKey, Outdated, Subject, Webhook, outbox
 from issuer.store import batches, grants, issuances, offers, status_lists
 from issuer.tables import CredentialStatus, IssuerTable, OfferState
 
 PAGE: Final = 100
 BATCH: Final = 500
+COUNTED: Final = 10_000  # more than that is not counted for a page
 
 
 def table_of(model: type[IssuerTable]) -> Table:
@@ -90,8 +91,21 @@ def _change(column: Column[Any], status: CredentialStatus) -> Update:
     )  # fmt: skip
 
 
+def _countable(column: Column[Any], status: CredentialStatus) -> Select[Any]:
+    some = select(issuances.c.id).where(
+        issuances.c.agency_id == bindparam("agency"),
+        column == bindparam("value"),
+        issuances.c.status.in_(_FROM[status]),
+        issuances.c.expires_at > _NOW,
+    )
+    return select(func.count()).select_from(some.limit(COUNTED).subquery())
+
+
 _LOOK_UP: Final = {target: _look_up(column) for target, column in _COLUMNS.items()}
 _CHANGE: Final = {(target, status): _change(column, status) for target, column in _COLUMNS.items() for status in _FROM}
+_COUNT: Final = {
+    (target, status): _countable(column, status) for target, column in _COLUMNS.items() for status in _FROM
+}
 _LIST_CHANGED = (
     update(status_lists)
     .where(status_lists.c.id == bindparam("list_id"))
@@ -134,6 +148,13 @@ _DELETE_ACCOUNT = delete(accounts).where(accounts.c.username_hash == bindparam("
 
 _INSERT_WEBHOOK = insert(webhooks)
 _WEBHOOKS = select(webhooks).where(webhooks.c.agency_id == bindparam("agency"))
+_OUTBOX = (
+    select(
+        outbox.c.receiver, func.count().label("waiting"), func.min(outbox.c.due_at).label("next_try"),
+        func.max(outbox.c.tries).label("tries"),
+    )
+    .group_by(outbox.c.receiver)
+)  # fmt: skip
 _DELETE_WEBHOOK = delete(webhooks).where(
     webhooks.c.id == bindparam("webhook_id"), webhooks.c.agency_id == bindparam("agency")
 )
@@ -212,6 +233,11 @@ class AgencyStore:
         parameters = {"agency": self._agency, "value": value, "after": after}
         return (await self.database.fetch(_LOOK_UP[target], parameters)).rows
 
+    async def count_changeable(self, target: Target, value: Any, status: CredentialStatus, *, now: datetime) -> int:
+        """Return how many credentials may take this status; `COUNTED` stands for that many or more."""
+        parameters = {"agency": self._agency, "value": value, "now": now}
+        return int((await self.database.fetch(_COUNT[target, status], parameters)).scalar() or 0)
+
     async def change_status(
         self, tx: Connection, target: Target, value: Any, status: CredentialStatus, *, now: datetime
     ) -> Sequence[Any]:
@@ -268,6 +294,10 @@ class AgencyStore:
     async def webhooks(self) -> Sequence[Any]:
         """Return all webhooks."""
         return (await self.database.fetch(_WEBHOOKS, {"agency": self._agency})).rows
+
+    async def waiting_messages(self) -> Sequence[Any]:
+        """Return for each receiver how many messages wait, and when the next one is tried."""
+        return (await self.database.fetch(_OUTBOX)).rows
 
     async def delete_webhook(self, tx: Connection, webhook_id: str) -> bool:
         """Delete a webhook."""

@@ -47,6 +47,7 @@ from issuer.store import Store
 from issuer.tables import IssuerTable
 from issuer.type_documents import type_documents
 from issuer.web.authorization_pages import COOKIE, authorization_routes
+from issuer.web.office import office_routes
 from issuer.web.recognition_pages import recognition_routes
 from issuer.webhooks import WebhookEvents
 
@@ -83,6 +84,7 @@ def create_app(
     app = FastAPI(title="byoid issuer", version="1", lifespan=_lifespan(settings, mounts, plugs))
     app.router.routes.extend(protocol_routes(settings.public_url))
     app.router.routes.extend(authorization_routes(settings.public_url))
+    app.router.routes.extend(office_routes(settings.public_url))
     app.include_router(health.router(lambda: app.state.issuer.store.database))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
     app.include_router(admin_router, prefix=urlsplit(settings.public_url).path)

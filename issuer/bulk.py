@@ -82,13 +82,39 @@ async def add_people(agency: Agency, job_id: str, people: Sequence[str], *, firs
     Raises:
         InvalidRequest: there is no such job, it was started, or a key is empty, or there are too many.
     """
+    job = await require_job(agency, job_id)
+    rows = _waiting(agency, job, people, first=first)
+    async with agency.issuer.store.transaction() as tx:
+        if not await _store(agency).add_rows(tx, job_id, rows):
+            raise InvalidRequest("this job takes nobody any more")
+
+
+async def append_people(agency: Agency, job_id: str, people: Sequence[str]) -> None:
+    """Add people after those that are there already.
+
+    Raises:
+        InvalidRequest: as `add_people`.
+    """
+    job, store = await require_job(agency, job_id), _store(agency)
+    async with agency.issuer.store.transaction() as tx:
+        if not await store.lock_collecting(tx, job_id):
+            raise InvalidRequest("this job takes nobody any more")
+        await store.add_rows(tx, job_id, _waiting(agency, job, people, first=await store.count(tx, job_id)))
+
+
+async def count_people(agency: Agency, job_id: str) -> int:
+    """Return how many people a job has so far."""
+    async with agency.issuer.store.transaction() as tx:
+        return await _store(agency).count(tx, job_id)
+
+
+def _waiting(agency: Agency, job: Any, people: Sequence[str], *, first: int) -> list[dict[str, Any]]:
     if first < 0 or first + len(people) > MAX_PEOPLE or not all(people):
         raise InvalidRequest(f"expected keys of at most {MAX_PEOPLE} people, none of them empty")
-    job = await require_job(agency, job_id)
-    rows = [
+    return [
         {
-            "id": (row_id := f"{job_id}.{number}"),
-            "job_id": job_id,
+            "id": (row_id := f"{job.id}.{number}"),
+            "job_id": job.id,
             "number": number,
             "state": RowState.WAITING,
             "person": agency.issuer.seal(person.encode(), column="bulk_row.person", row=row_id),
@@ -97,9 +123,6 @@ async def add_people(agency: Agency, job_id: str, people: Sequence[str], *, firs
         }
         for number, person in enumerate(people, first)
     ]
-    async with agency.issuer.store.transaction() as tx:
-        if not await _store(agency).add_rows(tx, job_id, rows):
-            raise InvalidRequest("this job takes nobody any more")
 
 
 async def start(agency: Agency, job_id: str, *, actor: str) -> int:

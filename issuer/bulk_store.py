@@ -102,10 +102,14 @@ class BulkStore:
 
     async def add_rows(self, tx: Connection, job_id: str, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Keep people of a job; those that are there already stay. False if the job takes nobody any more."""
-        if (await tx.execute(_LOCK_COLLECTING, {"job": job_id, "agency": self._agency})).rowcount == 0:
+        if not await self.lock_collecting(tx, job_id):
             return False
         await tx.execute_many(_INSERT_ROW, rows)
         return True
+
+    async def lock_collecting(self, tx: Connection, job_id: str) -> bool:
+        """Let nobody else add people until the end of the transaction; False if the job takes nobody any more."""
+        return (await tx.execute(_LOCK_COLLECTING, {"job": job_id, "agency": self._agency})).rowcount == 1
 
     async def count(self, connection: Connection, job_id: str) -> int:
         """Return how many people a job has."""

@@ -120,6 +120,10 @@ class AuditLog:
         await tx.execute(self._move_head, {"of": writer, "new": mac})
         return AuditHead(head.sequence, mac)
 
+    async def head(self, database: Database, *, writer: str) -> AuditHead | None:
+        """Return the last entry of a chain, as its head says."""
+        return _or_none(await self._head_of(database, writer))
+
     async def page(self, database: Database, *, writer: str, after: int = 0, most: int = 100) -> AuditPage:
         """Return entries after a number, verified against the one before them: it costs a page, not the journal.
 

@@ -29,7 +29,7 @@ from issuer.wire import client_address, form, the_issuer
 
 COOKIE: Final = "__Host-byoid-issuer"
 BADGE: Final = "__Host-byoid-issuer-badge"  # of a browser in which somebody has signed in before
-_WRONG: Final = "The user name or the password is wrong. Please try again."
+WRONG: Final = "The user name or the password is wrong. Please try again."
 _CANCELLED: Final = "You were not recognised. Please try again."
 
 
@@ -132,7 +132,7 @@ async def _sign_in(issuer: Issuer, request: Request, row: Any, fields: Mapping[s
     try:
         person = await issuer.recognition.recognise(username, fields.get("password", ""))
     except NotRecognised:
-        return _sign_in_page(issuer, request, row, problem=_WRONG, username=username, status=400)
+        return _sign_in_page(issuer, request, row, problem=WRONG, username=username, status=400)
     badge = await issuer.guesses.succeeded(database, guess)
     await authorization.sign_in(issuer, row, person=person, session=request.cookies[COOKIE])
     response = _redirect(f"{issuer.origin}{request.url.path}?{request.url.query}")

@@ -259,7 +259,9 @@ class Browser:
         if named:
             values[named[1]] = named[2]
         headers = {"Accept": "text/html", "Origin": self._origin(), "Content-Type": "application/x-www-form-urlencoded"}
-        self.page = await self.http.post(str(self.page.url), content=urlencode(values), headers=headers)
+        action = re.match(r'<form[^>]*action="([^"]+)"', form)
+        target = self.page.url.join(unescape(action[1])) if action else self.page.url
+        self.page = await self.http.post(str(target), content=urlencode(values), headers=headers)
         return self.page
 
     async def follow(self) -> httpx2.Response:
