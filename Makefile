@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test check format lint types imports unit bench lock clean peers
+.PHONY: help demo test check format lint types imports unit bench load chaos grow memory lock clean peers
 help: ## show what there is
 	@grep -E '^[a-z.]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -44,6 +44,17 @@ tests/peers/npm/node_modules/.ready: tests/peers/npm/package-lock.json .venv/.re
 
 bench: .venv/.ready ## figures as multiples of one signature verification: JSON=1
 	@$(RUN) -m benchmarks $(if $(JSON),--json) $(ARGS)
+
+LOAD = $(RUN) -m benchmarks.load $(if $(JSON),--json) $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(WORKERS),--workers "$(WORKERS)") $(if $(WALLETS),--wallets "$(WALLETS)") $(if $(PACE),--pace "$(PACE)") $(ARGS)
+
+load: .venv/.ready ## closed-loop load on PostgreSQL: SECONDS= WORKERS= WALLETS= JSON=1
+	@$(LOAD) load
+chaos: .venv/.ready ## load while workers and PostgreSQL are killed, then an audit: SECONDS= JSON=1
+	@$(LOAD) chaos
+grow: .venv/.ready ## the cost of a walk with a full database: ROWS= OPEN= SECONDS= JSON=1
+	@$(LOAD) grow $(if $(ROWS),--rows "$(ROWS)") $(if $(OPEN),--open "$(OPEN)")
+memory: .venv/.ready ## memory idle and under load: SECONDS= JSON=1
+	@$(LOAD) memory
 
 mutants: .venv/.ready ## mutation testing of formats, trust and presentation
 	$(BIN)/mutmut run $(ARGS)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from benchmarks.load.facts import Facts
 from benchmarks.load.ledger import Ledger, Place
-from byoid.formats.status_list import StatusList
+from byoid.formats.status_array import StatusArray
 
 _ACCEPTED = "accepted"
 _REVOKED = "revoked"
@@ -99,7 +99,7 @@ def _presentations(ledger: Ledger, facts: Facts) -> Iterator[Fault]:
             yield Fault("duplicated" if announcements else "lost", f"{announcements} messages about one presentation")
 
 
-def _is_revoked(published: StatusList, place: Place) -> bool:
+def _is_revoked(published: StatusArray, place: Place) -> bool:
     return published.status_at(place[1]) == 1
 
 

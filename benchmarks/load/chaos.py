@@ -29,6 +29,7 @@ _CALM: Final = (0.5, 2.0)  # seconds between the end of an outage and the next
 _GRACE: Final = 1.0  # an error may be noticed so long after the outage
 # A verifier remembers for ten seconds that a status list could not be had, and says no in the meantime.
 _STATUS_GRACE: Final = 12.0
+_SHOWN, _LOGGED = 20, 20_000
 _STATUS: Final = "StatusUnavailable"
 
 # Which kinds of errors an outage explains, by the component that the client asked.
@@ -70,6 +71,18 @@ class Run:
     def unexplained(self) -> list[Failure]:
         """The failures that no outage explains."""
         return [each for each in self.ledger.failures if not explained(each, self.outages)]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was lost, nothing is there twice, and every error is explained."""
+        return not (self.faults or self.unexplained or self.crashed)
+
+    def complaints(self, laboratory: Laboratory) -> str:
+        """Return what must not be, and what the workers have logged."""
+        lines = [f"{each.verdict}: {each.what}" for each in self.faults[:_SHOWN]]
+        lines += [f"unexplained: {each}" for each in self.unexplained[:_SHOWN]]
+        lines += [*self.crashed, *(f"{each.begin:.1f} to {each.end:.1f}: {each.component}" for each in self.outages)]
+        return "\n".join([*lines, *(f"{name}: {laboratory.logs(name)[-_LOGGED:]}" for name in laboratory.roles)])
 
     def summary(self) -> dict[str, Any]:
         """Return the figures, as one JSON object says them."""

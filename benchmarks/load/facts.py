@@ -12,7 +12,8 @@ from benchmarks.load.laboratory import Laboratory
 from benchmarks.load.ledger import Place
 from benchmarks.load.wire import Connection
 from byoid.encoding import json_object
-from byoid.formats.status_list import StatusList, parse_status_list_token, verify_status_list_token
+from byoid.formats.status_array import StatusArray
+from byoid.formats.status_list import parse_status_list_token, verify_status_list_token
 from byoid.service.audit import AuditBroken, AuditLog
 from byoid.service.database import Database
 from byoid.service.seal import Sealer
@@ -47,7 +48,7 @@ class Facts:
     journal: Counter[str]  # how often a person's revocation is in the journal, by keyed hash
     journal_broken: bool
     announced: Mapping[str, set[str]]  # webhook ids of a transaction, delivered or waiting
-    published: Mapping[str, StatusList]
+    published: Mapping[str, StatusArray]
 
 
 def person_hash(laboratory: Laboratory, person: str) -> bytes:
@@ -103,7 +104,7 @@ def _announced(laboratory: Laboratory, waiting: Sequence[Any]) -> dict[str, set[
     return found
 
 
-async def _published(laboratory: Laboratory, list_id: str) -> StatusList:
+async def _published(laboratory: Laboratory, list_id: str) -> StatusArray:
     """Fetch a list as a verifier does, and verify it."""
     connection = Connection(laboratory.access.issuer_port)
     answer = await connection.request("GET", f"/status/{list_id}", headers={"Accept": "application/statuslist+jwt"})
@@ -111,9 +112,8 @@ async def _published(laboratory: Laboratory, list_id: str) -> StatusList:
     pki = laboratory.issuer_settings.keys
     signer = load_signer(pki / "status.key", pki / "status.pem")
     uri = f"{laboratory.access.issuer_url}/status/{list_id}"
-    return verify_status_list_token(
-        parse_status_list_token(answer.body), uri=uri, key=signer.key.public, now=datetime.now(UTC)
-    )
+    token = parse_status_list_token(answer.body)
+    return verify_status_list_token(token, uri=uri, key=signer.key.public, now=datetime.now(UTC)).array
 
 
 def _details(value: Any) -> dict[str, Any]:
