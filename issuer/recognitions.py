@@ -13,7 +13,7 @@ claim = "sub"                         # the claim that holds the register's key 
 kind = "wallet"                       # recognition_wallet.py: a credential shown from the wallet
 name = "Wallet"
 claim = ["personal_administrative_number"]  # where the register's key of the person stands
-purpose = "pid"                       # as what its issuer must be trusted (ISSUER_TRUST)
+purpose = "pid"                       # as what its issuer must be trusted (ISSUER_TRUST); else as its type demands
 key = "access.key"                    # our access certificate and its key, beside this file
 chain = "access.pem"
 wallets = ["https://wallet.example/authorize"]  # web wallets; others are reached by openid4vp://
@@ -75,7 +75,7 @@ class _Wallet(BaseModel):
     kind: Literal["wallet"]
     name: str
     claim: Annotated[tuple[str, ...], Field(min_length=1)]
-    purpose: Purpose = Purpose.PID
+    purpose: Purpose | None = None
     key: str
     chain: str
     wallets: tuple[str, ...] = ()

@@ -15,18 +15,18 @@ from byoid.encoding import b64u_encode
 from byoid.errors import MalformedInput
 from byoid.message import parse_message
 from byoid.presentation.dcql import MSO_MDOC, CredentialQuery, DcqlQuery
-from byoid.presentation.issuer_trust import IssuerTrust, X509Trust
+from byoid.presentation.issuer_trust import X509Trust, fitting
 from byoid.presentation.request import VerifierInfo
 from byoid.presentation.same_person import SameClaims, SameHolderKey, SamePerson
 from byoid.presentation.status import StatusPolicy
 from byoid.relying_party.messages import QueryDefinition, QueryView, SamePersonRule, TrustRule
 from byoid.relying_party.policy import Policy
 from byoid.trust.anchors import Purpose, TrustAnchors
+from byoid.trust.signers import demanded_purposes, is_pid
 from verifier.errors import NotFound
 from verifier.store import NEVER, Store
 
 OTHERS: Final = "*"
-_PID_TYPES: Final = ("urn:eudi:pid:", "eu.europa.ec.eudi.pid.")
 Infos: TypeAlias = Callable[[str], Awaitable[Sequence[VerifierInfo]]]  # what a service tells wallets about itself
 _ID_BYTES: Final = 12
 
@@ -91,35 +91,34 @@ def _require_asked(definition: QueryDefinition, query: DcqlQuery) -> None:
         raise MalformedInput(f"no credential query is called {', '.join(sorted(unknown))}")
 
 
-def _trust(definition: QueryDefinition, credential: CredentialQuery, anchors: TrustAnchors) -> IssuerTrust:
+def _trust(definition: QueryDefinition, credential: CredentialQuery, anchors: TrustAnchors) -> X509Trust:
     rule = definition.trust.get(credential.id) or definition.trust.get(OTHERS)
     if rule is None:
         raise MalformedInput(f"trust does not say whose signature counts for {credential.id}")
-    purposes = frozenset(map(Purpose, rule.purposes)) or frozenset({_purpose(credential)})
-    needed = frozenset() if rule.purposes else purposes | _pid_purpose(credential)
+    mdoc, types = credential.format == MSO_MDOC, credential.types
+    purposes = tuple(map(Purpose, rule.purposes)) or demanded_purposes(types, mdoc=mdoc)
+    could_be_pid = types is None or is_pid(types)
     listed = TrustAnchors(each for each in anchors.anchors if each.source in rule.lists)
     _require_lists(rule, listed)
-    chosen = TrustAnchors(each for each in listed.anchors if needed <= each.purposes)
-    trusted = chosen.union(
-        *(TrustAnchors.from_pem(pem.encode(), purposes, "pinned", pinned=True) for pem in rule.pinned)
-    )
-    if not any(trusted.for_purpose(purpose) for purpose in purposes):
+    # Pinned for this query by name: whatever is asked, these may sign it.
+    pinned = frozenset({*purposes, Purpose.PID} if could_be_pid else purposes)
+    trusted = listed.union(*(TrustAnchors.from_pem(pem.encode(), pinned, "pinned", pinned=True) for pem in rule.pinned))
+    if not _somebody_may_sign(trusted, purposes, pid=could_be_pid):
         raise MalformedInput(f"nobody is trusted to sign {credential.id}")
-    return X509Trust(trusted, tuple(sorted(purposes)))
+    return _fitting(X509Trust(trusted, purposes), credential)
 
 
-def _purpose(credential: CredentialQuery) -> Purpose:
-    """Choose the kind of signer by the kind of credential: not every signer of attestations may sign a PID."""
-    if credential.format == MSO_MDOC:
-        return Purpose.MDOC
-    is_pid = credential.types is not None and all(each.startswith(_PID_TYPES) for each in credential.types)
-    return Purpose.PID if is_pid else Purpose.ATTESTATION
+def _somebody_may_sign(trusted: TrustAnchors, purposes: Sequence[Purpose], *, pid: bool) -> bool:
+    candidates = [anchor.certificate for purpose in purposes for anchor in trusted.for_purpose(purpose)]
+    return any(not pid or Purpose.PID in trusted.purposes_of(each) for each in candidates)
 
 
-def _pid_purpose(credential: CredentialQuery) -> frozenset[Purpose]:
-    """Where what is asked for could be a PID, demand anchors that are trusted for PIDs too: no other IACA may sign."""
-    could_be_pid = credential.types is None or any(each.startswith(_PID_TYPES) for each in credential.types)
-    return frozenset({Purpose.PID} if could_be_pid else ())
+def _fitting(trust: X509Trust, credential: CredentialQuery) -> X509Trust:
+    try:
+        fitting(trust, credential)
+    except ValueError as error:
+        raise MalformedInput(str(error)) from error
+    return trust
 
 
 def _require_lists(rule: TrustRule, listed: TrustAnchors) -> None:

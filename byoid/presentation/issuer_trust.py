@@ -7,30 +7,44 @@ back to metadata, nor the other way round.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from cryptography import x509
 
 from byoid.errors import MalformedInput, UntrustedIssuer
+from byoid.formats import MSO_MDOC
 from byoid.keys import PublicKey
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.crl import Crls
+from byoid.trust.signers import demanded_purposes, purposes_of_signers, require_pid_provider
 from byoid.trust.x509 import ChainCache, TrustedChain, verify_chain
 
 if TYPE_CHECKING:
     from byoid.formats.jwt_vc_issuer import JwkSet
+    from byoid.presentation.dcql import CredentialQuery
 
 
 @dataclass(frozen=True)
 class X509Trust:
-    """Believe signers whose certificate chains to an anchor for this purpose. A pinned certificate is an anchor too."""
+    """Believe signers whose certificate chains to an anchor for this purpose. A pinned certificate is an anchor too.
+
+    Without a purpose it is what format and type of the credential demand (`byoid.trust.signers`); of several, those
+    that signers of the format can have. Person identification data need an anchor that is trusted for them in any case.
+    """
 
     anchors: TrustAnchors
-    purpose: Purpose | Collection[Purpose]
+    purpose: Purpose | Collection[Purpose] | None = None
     crls: Crls | None = None
+
+    @property
+    def purposes(self) -> tuple[Purpose, ...]:
+        """The purposes that are named."""
+        if self.purpose is None:
+            return ()
+        return (self.purpose,) if isinstance(self.purpose, Purpose) else tuple(self.purpose)
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,34 @@ class TrustedIssuer:
         return self.chain.leaf if self.chain else None
 
 
+def fitting(trust: IssuerTrust, query: CredentialQuery) -> IssuerTrust:
+    """Return the trust as it counts for a credential query: mdocs are signed by document signers, the rest by others.
+
+    Raises:
+        ValueError: our own fault: the policy names only purposes that no signer of such a credential has.
+    """
+    if not isinstance(trust, X509Trust):
+        return trust
+    mdoc = query.format == MSO_MDOC
+    possible = purposes_of_signers(mdoc=mdoc)
+    purposes = tuple(each for each in trust.purposes if each in possible)
+    if trust.purpose is None:
+        purposes = demanded_purposes(query.types, mdoc=mdoc)
+    if not purposes:
+        raise ValueError(f"signers for {query.id} can be trusted as {' or '.join(possible)}, and as nothing else")
+    return replace(trust, purpose=purposes)
+
+
+def require_right(trust: IssuerTrust, issuer: TrustedIssuer, types: Iterable[str]) -> None:
+    """Demand that the signer may sign credentials of these types, now that they are known.
+
+    Raises:
+        UntrustedIssuer: it signed person identification data, and is not trusted for them.
+    """
+    if isinstance(trust, X509Trust) and issuer.chain is not None:
+        require_pid_provider(types, issuer.chain.anchor, anchors=trust.anchors)
+
+
 def establish_issuer(
     trust: IssuerTrust,
     *,
@@ -79,6 +121,8 @@ def establish_issuer(
 ) -> TrustedIssuer:
     """Find the key that policy accepts for a credential, whose header and `iss` are not believed yet.
 
+    The caller has made the trust `fitting`, and checks `require_right` when the types are known.
+
     Raises:
         UntrustedIssuer: no chain to an anchor of the purpose, or an issuer that the policy does not name.
         MalformedInput, Expired, NotYetValid: of the certificates.
@@ -88,7 +132,7 @@ def establish_issuer(
             if not x5c:
                 raise UntrustedIssuer("expected a certificate chain in the credential")
             chain = verify_chain(
-                x5c, anchors=trust.anchors, purpose=trust.purpose, now=now, crls=trust.crls, cache=cache
+                x5c, anchors=trust.anchors, purpose=trust.purposes, now=now, crls=trust.crls, cache=cache
             )
             return TrustedIssuer(chain.public_key, chain.subject_name, chain, frozenset({chain.anchor.source}))
         case MetadataTrust():

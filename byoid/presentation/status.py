@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from byoid.errors import ByoidError, StatusUnavailable, UntrustedIssuer
 from byoid.formats.status_array import require_valid
 from byoid.formats.status_list import (
@@ -137,16 +139,20 @@ def _signer(
     now: datetime,
     cache: ChainCache | None,
 ) -> PublicKey:
-    """Return the key of who may sign this list: a status signer, one under an issuer's own anchor, or an issuer itself.
+    """Return the key of who may sign this list: the issuer of a credential, or a status signer.
 
-    The last is for issuers without a certificate chain, who sign their lists with the key of their credentials.
+    The issuer is known by its certificate, or, if it has none, by its key. A status signer stands below an anchor of
+    the purpose STATUS, or below an issuer's own with the extended key usage that says so (Token Status List 10).
     """
     issuers = [each.issuer for each in referring]
-    if token.x5c:
-        own = [replace(each.chain.anchor, purposes=frozenset({Purpose.STATUS})) for each in issuers if each.chain]
-        trusted = anchors.union(TrustAnchors(own)) if own else anchors
-        return verify_chain(token.x5c, anchors=trusted, purpose=Purpose.STATUS, now=now, cache=cache).public_key
-    bare = next((each for each in issuers if each.chain is None), None)
-    if bare is None:
-        raise UntrustedIssuer("expected a certificate chain in the status list token")
-    return bare.key
+    if not token.x5c:
+        bare = next((each for each in issuers if each.chain is None), None)
+        if bare is None:
+            raise UntrustedIssuer("expected a certificate chain in the status list token")
+        return bare.key
+    for each in issuers:
+        if each.chain and each.chain.leaf.public_bytes(Encoding.DER) == token.x5c[0]:
+            return each.key
+    own = [each.chain.anchor for each in issuers if each.chain]
+    trusted = anchors.union(TrustAnchors(replace(a, purposes=a.purposes | {Purpose.STATUS}) for a in own))
+    return verify_chain(token.x5c, anchors=trusted, purpose=Purpose.STATUS, now=now, cache=cache).public_key

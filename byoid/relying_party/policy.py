@@ -14,7 +14,7 @@ from cryptography import x509
 from byoid.keys import PrivateKey, certificate_hash_b64u
 from byoid.message import parse_message
 from byoid.presentation.dcql import DcqlQuery
-from byoid.presentation.issuer_trust import IssuerTrust
+from byoid.presentation.issuer_trust import IssuerTrust, fitting
 from byoid.presentation.request import VerifierInfo
 from byoid.presentation.same_person import SamePerson
 from byoid.presentation.status import NO_ANCHORS, StatusPolicy
@@ -105,8 +105,14 @@ class Policy:
 
         Raises:
             MalformedInput: the query breaks a rule of section 6.
+            ValueError: trust names no purpose that signers of what is asked can have.
         """
-        return cls(parse_message(DcqlQuery, query), trust, **options)
+        policy = cls(parse_message(DcqlQuery, query), trust, **options)
+        trusted = policy.trust_for(policy.query)
+        for credential in policy.query.credentials:
+            if credential.id in trusted:
+                fitting(trusted[credential.id], credential)
+        return policy
 
     @cached_property
     def wire_query(self) -> Mapping[str, Any]:

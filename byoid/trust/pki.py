@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from byoid.errors import MalformedInput
 from byoid.keys import PrivateKey, PublicKey
 from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors
-from byoid.trust.profiles import DOCUMENT_SIGNER
+from byoid.trust.profiles import DOCUMENT_SIGNER, STATUS_SIGNER
 
 ROOT_LIFETIME: Final = timedelta(days=3650)
 INTERMEDIATE_LIFETIME: Final = timedelta(days=1825)
@@ -28,6 +28,7 @@ _HASHES: Final[dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
     "ES384": hashes.SHA384(),
     "ES512": hashes.SHA512(),
 }
+_EXTENDED_USAGES: Final = {Purpose.MDOC: DOCUMENT_SIGNER, Purpose.STATUS: STATUS_SIGNER}
 _BACKDATED: Final = timedelta(minutes=5)  # for clocks that differ
 
 
@@ -118,7 +119,7 @@ def make_leaf(
         issuer: who certifies.
         subject: who signs.
         key: the signer's key.
-        purpose: what it signs; a document signer (`MDOC`) gets its extended key usage.
+        purpose: what it signs; signers of mdocs and of statuses get their extended key usage.
         now: the time from which it is valid, a little earlier in fact.
         lifetime: how long it is valid.
         names: subject alternative names, `dns` and `uri` below make them.
@@ -126,8 +127,8 @@ def make_leaf(
     """
     builder = _builder(subject.to_name(), issuer.certificate.subject, key, issuer.key.public, now, lifetime)
     builder = builder.add_extension(_usage(signer=True), critical=True)
-    if purpose is Purpose.MDOC:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNER]), critical=True)
+    if purpose in _EXTENDED_USAGES:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([_EXTENDED_USAGES[purpose]]), critical=True)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     if crl_uri is not None:

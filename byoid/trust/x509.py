@@ -22,10 +22,11 @@ from byoid.keys import PublicKey
 from byoid.lazy import cached_property
 from byoid.trust.anchors import Period, Purpose, TrustAnchor, TrustAnchors, country_names, period_of, subject_of
 from byoid.trust.crl import Crls
-from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, profile_of
+from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, STATUS_SIGNER, profile_of
 
 MAX_CERTIFICATE_BYTES: Final = 8 << 10
 T = TypeVar("T", bound=x509.ExtensionType)
+_CREDENTIALS: Final = frozenset({Purpose.PID, Purpose.ATTESTATION, Purpose.MDOC})
 _SIGNATURES: Final = frozenset(
     {
         SignatureAlgorithmOID.ECDSA_WITH_SHA256,
@@ -242,7 +243,16 @@ def _accept_anchor(
     _require_curve(anchor.public_key)
     if purpose is Purpose.MDOC and country_names(leaf) != anchor.country_names:  # ISO/IEC 18013-5 B.1.4
         raise UntrustedIssuer("the document signer's country is not that of its issuing authority")
+    if purpose is Purpose.STATUS and anchors.purposes_of(root) & _CREDENTIALS:
+        _require_status_signer(leaf)
     return anchor
+
+
+def _require_status_signer(leaf: x509.Certificate) -> None:
+    """Demand Token Status List 10 where one CA certifies signers of both: only this usage tells them apart."""
+    usages = _extension(leaf, x509.ExtendedKeyUsage)
+    if usages is None or STATUS_SIGNER not in usages:
+        raise UntrustedIssuer("expected the extended key usage of status signers, since the CA certifies others too")
 
 
 def _chain(

@@ -15,7 +15,6 @@ from byoid.presentation.issuer_trust import X509Trust
 from byoid.relying_party import Client, Mode, Policy, RelyingParty, State
 from byoid.relying_party.fastapi import router
 from byoid.service.trust_files import load_signer, load_trust
-from byoid.trust.anchors import Purpose
 from issuer.context import Issuer
 from issuer.offers import create_offer
 from issuer.revocation import Selection, Target, change_status
@@ -61,7 +60,7 @@ QUERIES: dict[str, Any] = {
 @pytest.fixture
 async def shop(pki: Path, issuer_app: FastAPI, clock: Any) -> AsyncIterator[RelyingParty]:
     anchors = load_trust(pki / "trust.toml")
-    trust = X509Trust(anchors, (Purpose.PID, Purpose.MDOC))
+    trust = X509Trust(anchors)
     client = Client.x509_hash(load_signer(pki / "access-shop.key", pki / "access-shop.pem"))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(issuer_app)) as http:
         yield RelyingParty(

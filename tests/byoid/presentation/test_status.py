@@ -21,7 +21,7 @@ from byoid.presentation.verify import (
     MetadataTrust,
     accept,
 )
-from byoid.trust.anchors import Purpose
+from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.pki import SubjectName, make_leaf, make_root, to_der
 from tests.byoid.presentation.world import (
     LIST_URI,
@@ -95,6 +95,33 @@ def test_only_authentic_presentations_are_asked_for_status_uris(world: World, as
     assert authenticate({"pid": (forged,)}, **arguments).status_uris == frozenset()
     honest = authenticate({"pid": (world.show(world.sd_jwt_vc(status=STATUS)),)}, **arguments)
     assert honest.status_uris == {LIST_URI}
+
+
+@pytest.mark.parametrize("chain", ["pid_chain", "status_chain"])
+def test_the_issuer_itself_or_its_status_signer_signs_the_list(world: World, asking: Asking, chain: str) -> None:
+    token = {"pid": [world.show(world.sd_jwt_vc(status=STATUS))]}
+    statuses = {LIST_URI: world.status_list(x5c=getattr(world, chain))}
+
+    assert verify(world, token, asking(), statuses=statuses).credentials
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("anchors", [None, "all"])
+@pytest.mark.parametrize("purpose", [Purpose.PID, Purpose.ATTESTATION, Purpose.ACCESS, Purpose.MDOC])
+def test_another_signer_under_the_issuers_anchor_signs_no_statuses(
+    world: World, asking: Asking, purpose: Purpose, anchors: str | None
+) -> None:
+    """Another issuer that the same CA certifies could otherwise bring a revoked credential back to life."""
+    key = PrivateKey.generate()
+    chain = to_der(make_leaf(world.root, SubjectName("Other issuer"), key=key.public, purpose=purpose, now=NOW))
+    token = {"pid": [world.show(world.sd_jwt_vc(status=STATUS))]}
+    trusted = world.anchors if anchors else TrustAnchors()
+
+    with pytest.raises(ResponseRejected) as rejected:
+        verify(
+            world, token, asking(), statuses={LIST_URI: world.status_list(key=key, x5c=chain)}, status_anchors=trusted
+        )
+    assert isinstance(rejected.value.discarded[0].error, StatusUnavailable)
 
 
 def test_statuses_are_fetched_between_two_pure_calls(world: World, asking: Asking) -> None:

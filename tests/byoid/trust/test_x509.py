@@ -13,7 +13,7 @@ from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PrivateKey
 from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors
 from byoid.trust.pki import Authority, SubjectName, make_intermediate, make_leaf, make_root, to_der
-from byoid.trust.profiles import DOCUMENT_SIGNER
+from byoid.trust.profiles import DOCUMENT_SIGNER, STATUS_SIGNER
 from byoid.trust.x509 import ChainCache, authority_key_identifiers, verify_chain
 
 DAY = timedelta(days=1)
@@ -332,6 +332,92 @@ MDOC_DEFECTS = {
 def test_a_document_signer_that_breaks_its_profile_is_refused(pki, forge, now, options):
     with pytest.raises(UntrustedIssuer):
         verify_chain([forge(**options)], anchors=pki.anchors, purpose=Purpose.MDOC, now=now)
+
+
+READER = x509.ObjectIdentifier("1.0.18013.5.1.6")
+LIST_SIGNER = x509.ObjectIdentifier("0.4.0.2231.3.0")
+SERVER, CLIENT, OCSP = (
+    ExtendedKeyUsageOID.SERVER_AUTH,
+    ExtendedKeyUsageOID.CLIENT_AUTH,
+    ExtendedKeyUsageOID.OCSP_SIGNING,
+)
+ANY = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+CREDENTIALS = [Purpose.PID, Purpose.ATTESTATION]
+FOREIGN_USAGES = [
+    *((purpose, [usage]) for purpose in CREDENTIALS for usage in (STATUS_SIGNER, READER, LIST_SIGNER, OCSP, SERVER)),
+    *((Purpose.STATUS, [usage]) for usage in (DOCUMENT_SIGNER, READER, SERVER, ANY)),
+    *((purpose, [STATUS_SIGNER]) for purpose in Purpose if purpose is not Purpose.STATUS),
+    *((purpose, [DOCUMENT_SIGNER, CLIENT]) for purpose in (Purpose.ACCESS, Purpose.WALLET_PROVIDER, Purpose.STATUS)),
+    *((purpose, [DOCUMENT_SIGNER]) for purpose in (Purpose.REGISTRATION, Purpose.TRUSTED_LIST)),
+]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("purpose", "usages"), FOREIGN_USAGES)
+def test_a_certificate_for_something_else_is_refused(pki, forge, now, purpose, usages):
+    alone = pki.root.anchor(purpose)
+    with pytest.raises(UntrustedIssuer, match="extended key usage"):
+        verify_chain([forge(extended=usages)], anchors=alone, purpose=purpose, now=now)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "usages"),
+    [
+        *((purpose, ()) for purpose in Purpose if purpose is not Purpose.MDOC),
+        *((purpose, [usage]) for purpose in CREDENTIALS for usage in (DOCUMENT_SIGNER, ANY)),
+        *((purpose, [DOCUMENT_SIGNER, STATUS_SIGNER]) for purpose in (*CREDENTIALS, Purpose.STATUS)),
+        *((Purpose.ACCESS, [usage]) for usage in (READER, SERVER, CLIENT)),
+        (Purpose.ISSUER_METADATA, [DOCUMENT_SIGNER]),
+        (Purpose.TRUSTED_LIST, [LIST_SIGNER]),
+    ],
+)
+def test_a_certificate_for_anything_or_for_this_is_accepted(pki, forge, now, purpose, usages):
+    chain = verify_chain([forge(extended=usages)], anchors=pki.root.anchor(purpose), purpose=purpose, now=now)
+    assert chain.purpose is purpose
+
+
+def policies(*dotted):
+    return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(each), None) for each in dotted])
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("purpose", sorted(set(Purpose) - {Purpose.ACCESS, Purpose.ISSUER_METADATA}))
+def test_an_access_certificate_signs_requests_alone(pki, forge, now, purpose):
+    extended = [DOCUMENT_SIGNER] if purpose is Purpose.MDOC else ()
+
+    def verify(policy, purpose=purpose):
+        x5c = [forge(extended=extended, extra=[(policies("1.2.3.4", policy), False)])]
+        return verify_chain(x5c, anchors=pki.root.anchor(purpose), purpose=purpose, now=now)
+
+    assert verify("0.4.0.2042.1.1")
+    with pytest.raises(UntrustedIssuer, match="access certificate"):
+        verify("0.4.0.194118.1.2")
+
+
+def test_an_access_certificate_signs_requests_and_the_metadata_of_issuers(pki, forge, now):
+    x5c = [forge(extra=[(policies("0.4.0.194118.1.2"), False)])]
+    for purpose in (Purpose.ACCESS, Purpose.ISSUER_METADATA):
+        assert verify_chain(x5c, anchors=pki.root.anchor(purpose), purpose=purpose, now=now)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("other", [Purpose.PID, Purpose.ATTESTATION, Purpose.MDOC])
+def test_under_the_ca_of_credentials_a_status_signer_must_be_named_as_such(pki, forge, now, other):
+    unnamed, named = [forge()], [forge(extended=[STATUS_SIGNER])]
+    one_entry = pki.root.anchor(Purpose.STATUS, other)
+    two_lists = pki.root.anchor(Purpose.STATUS, source="a").union(pki.root.anchor(other, source="b"))
+    for anchors in (one_entry, two_lists):
+        assert verify_chain(named, anchors=anchors, purpose=Purpose.STATUS, now=now)
+        with pytest.raises(UntrustedIssuer, match="usage of status signers"):
+            verify_chain(unnamed, anchors=anchors, purpose=Purpose.STATUS, now=now)
+
+
+def test_under_a_ca_of_its_own_or_pinned_a_status_signer_needs_no_usage(pki, forge, now):
+    unnamed = forge()
+    pinned = TrustAnchor(x509.load_der_x509_certificate(unnamed), frozenset({Purpose.STATUS}), "pin", pinned=True)
+    wallets = pki.root.anchor(Purpose.STATUS, Purpose.WALLET_PROVIDER)
+    for anchors in (wallets, pki.root.anchor(Purpose.PID).union(TrustAnchors([pinned]))):
+        assert verify_chain([unnamed], anchors=anchors, purpose=Purpose.STATUS, now=now)
 
 
 @pytest.mark.hostile
