@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import http_issuance, http_presentation, jose, mdoc, presentation, sd_jwt_vc, status_list
+from benchmarks import http_issuance, http_presentation, jose, mdoc, presentation, sd_jwt_vc, status_list, wallet
 from benchmarks.inputs import make_inputs
 from benchmarks.report import as_json, as_table
 from benchmarks.yardstick import ROUNDS, Row, measure
@@ -28,16 +28,18 @@ def main() -> int:
         name for name in http_presentation.NAMES if not arguments.only or name.startswith(tuple(arguments.only))
     ]
     issuances = [name for name in http_issuance.names() if not arguments.only or name.startswith(tuple(arguments.only))]
-    if not rows and not over_http and not issuances:
+    wallets = [name for name in wallet.NAMES if not arguments.only or name.startswith(tuple(arguments.only))]
+    if not rows and not over_http and not issuances and not wallets:
         print("no operation of that name", file=sys.stderr)
         return 2
     print(
-        f"measuring {len(rows) + len(over_http) + len(issuances)} operations, {arguments.rounds} rounds",
+        f"measuring {len(rows) + len(over_http) + len(issuances) + len(wallets)} operations, {arguments.rounds} rounds",
         file=sys.stderr,
     )
     results = measure(rows, rounds=arguments.rounds)
     results += http_presentation.measure_http(inputs, over_http, rounds=arguments.rounds)
     results += http_issuance.results(issuances)
+    results += wallet.measure_wallet(wallets, rounds=arguments.rounds)
     print(as_json(results) if arguments.json else as_table(results))
     return 0
 

@@ -16,6 +16,7 @@ from byoid.message import parse_message
 from byoid.presentation.request import AuthorizationRequest, ClientMetadata
 from wallet.card_status import CardState
 from wallet.cards import Format, SealedValue
+from wallet.disclosure_policies import ShownPolicy
 from wallet.matching import ShownClaim
 from wallet.requests import Asker, Caution
 from wallet.transactions import ShownTransaction
@@ -37,6 +38,7 @@ class CardOption(SealedValue):
     names: dict[str, str]
     paths: tuple[tuple[str | int | None, ...], ...]
     claims: tuple[ShownClaim, ...]
+    objection: ShownPolicy | None = None  # its issuer does not want it to be shown to who asks
 
 
 class UnusableCard(SealedValue):

@@ -81,6 +81,7 @@ class CardContent(SealedValue):
     issuer_display: tuple[IssuerDisplay, ...] = ()
     claims: tuple[ClaimsDescription, ...] = ()
     reuse: Reuse = Reuse()
+    disclosure_policy: dict[str, Any] | None = None
     received_at: datetime
     issued_at: datetime | None = None
     expires_at: datetime | None = None

@@ -31,10 +31,11 @@ from wallet.cards import Card, find_copy, load_card
 from wallet.content_tables import Kind
 from wallet.contents import ItemNotFound, Kept
 from wallet.context import Visit, Wallet
+from wallet.disclosure_policies import objection
 from wallet.history import ClaimNames, Entry, Reason, Result, Transaction, record
 from wallet.limits import Limited
 from wallet.matching import HeldCard, held_cards, shown_claims, understood
-from wallet.requests import OpenedRequest, accept, authenticate, party_of
+from wallet.requests import Caution, OpenedRequest, accept, authenticate, party_of
 from wallet.responses import tell_declined, tell_refused
 from wallet.transactions import show_transaction
 from wallet.vault import gate, proposals
@@ -186,15 +187,17 @@ async def _pending(wallet: Wallet, visit: Visit, opened: OpenedRequest) -> Pendi
     states = {card_id: each.state for card_id, each in (await current_states(wallet, held)).items()}
     found: Match[HeldCard] = match(query, [card for card in held if states[card.card.id] not in UNUSABLE])
     missed: Match[HeldCard] = match(query, [card for card in held if states[card.card.id] in UNUSABLE])
+    credentials = tuple(
+        _asked(opened, each, found.answers[each.id], _unusable(missed.answers[each.id], states))
+        for each in query.credentials
+    )
+    against = any(option.objection for each in credentials for option in each.options)
     return PendingConsent(
         request=request.request.to_wire(),
         metadata=request.metadata.to_wire(),
         asker=opened.asker,
-        cautions=opened.cautions,
-        credentials=tuple(
-            _asked(each, found.answers[each.id], _unusable(missed.answers[each.id], states))
-            for each in query.credentials
-        ),
+        cautions=(*opened.cautions, Caution.DISCLOSURE_POLICY) if against else opened.cautions,
+        credentials=credentials,
         sets=tuple(AskedSet(required=each.required, options=each.options) for each in found.sets),
         transactions=tuple(show_transaction(each) for each in request.transactions),
         opened_at=wallet.clock(),
@@ -202,14 +205,18 @@ async def _pending(wallet: Wallet, visit: Visit, opened: OpenedRequest) -> Pendi
 
 
 def _asked(
-    query: CredentialQuery, answers: Sequence[Answer[HeldCard]], unusable: tuple[UnusableCard, ...]
+    opened: OpenedRequest,
+    query: CredentialQuery,
+    answers: Sequence[Answer[HeldCard]],
+    unusable: tuple[UnusableCard, ...],
 ) -> AskedCredential:
+    options = [_option(opened, query, answer) for answer in answers]
     return AskedCredential(
         id=query.id,
         multiple=query.multiple,
         type=next(iter(sorted(query.types or ())), query.format),
         requested=query.paths,
-        options=tuple(_option(query, answer) for answer in answers),
+        options=tuple(sorted(options, key=lambda option: option.objection is not None)),  # welcome ones first
         unusable=unusable,
     )
 
@@ -223,7 +230,7 @@ def _names(card: Card) -> dict[str, str]:
     return {display.locale or "": display.name for display in card.content.display}
 
 
-def _option(query: CredentialQuery, answer: Answer[HeldCard]) -> CardOption:
+def _option(opened: OpenedRequest, query: CredentialQuery, answer: Answer[HeldCard]) -> CardOption:
     content = answer.candidate.card.content
     return CardOption(
         card_id=answer.candidate.card.id,
@@ -233,6 +240,9 @@ def _option(query: CredentialQuery, answer: Answer[HeldCard]) -> CardOption:
         names=_names(answer.candidate.card),
         paths=answer.paths,
         claims=shown_claims(query, answer),
+        objection=objection(
+            content.disclosure_policy, type_=content.type, registrations=opened.request.registration.registrations
+        ),
     )
 
 

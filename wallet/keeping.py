@@ -205,6 +205,7 @@ def _card(delivery: _Delivery, now: datetime) -> CardContent:
         issuer_display=metadata.display or (),
         claims=(described and described.claims) or (),
         reuse=reuse_of(configuration, max_proofs=metadata.max_proofs),
+        disclosure_policy=described.embedded_disclosure_policy if described else None,
         received_at=now,
         issued_at=first.issued_at,
         expires_at=first.expires_at,

@@ -56,6 +56,7 @@ class Caution(StrEnum):
     REGISTRATION_REFUSED = "registration-refused"  # a registration came that is false, over, revoked or somebody else's
     ASKS_MORE = "asks-more"  # asks for more than registered
     BIOMETRIC = "biometric"  # asks for a portrait
+    DISCLOSURE_POLICY = "disclosure-policy"  # the issuer of a card does not want it to be shown to who asks
     ANSWER_ELSEWHERE = "answer-elsewhere"  # the answer goes to another host than those in the certificate
 
 

@@ -39,6 +39,7 @@ class CredentialMetadata(Message):
     display: Annotated[NonEmptyArray[CredentialDisplay], AfterValidator(require_one_per_locale)] | None = None
     claims: ClaimsDescriptions | None = None
     credential_reuse_policy: dict[str, Any] | None = None
+    embedded_disclosure_policy: dict[str, Any] | None = None  # ETSI TS 119 472-3 4.2.5
 
 
 class KeyAttestationsRequired(Message):

@@ -82,6 +82,7 @@ class Holder:
         curve: str = "P-256",
         status: StatusReference | None = None,
         expires_in: timedelta = timedelta(days=30),
+        policy: dict[str, Any] | None = None,
     ) -> str:
         visit, now = await self.visit(), self.wallet.clock()
         keys = await self.wallet.door.run(create_holder_keys, self.citizen.cookie, count=copies, curve=curve)
@@ -108,6 +109,7 @@ class Holder:
             display=(CredentialDisplay(name="Personalausweis", locale="de"),),
             claims=LABELS,
             reuse=Reuse(method=reuse, batch_size=copies),
+            disclosure_policy=policy,
             received_at=now,
             expires_at=now + expires_in,
         )

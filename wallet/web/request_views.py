@@ -34,6 +34,10 @@ CAUTIONS: Final = {
         "They ask for your photo", "A photo can be used to recognise you elsewhere. Share it only if you see why it is "
         "needed.",
     ),
+    Caution.DISCLOSURE_POLICY: (
+        "The issuer does not want this card shown to them", "Who issued the card has said whom it is for, and they are "
+        "not among them. You may still decide to share it.",
+    ),
     Caution.ANSWER_ELSEWHERE: (
         "Your answer would go to another address", "The address %(host)s is not among those for which their identity "
         "was confirmed.",
