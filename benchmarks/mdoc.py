@@ -40,7 +40,7 @@ def rows(inputs: Inputs) -> list[Row]:
     cache = ChainCache()
     return [
         Row("mdoc.issue", inputs.issue_mdl, goal_y=2.0, peers={"floor": floor.issue_mdoc(inputs)}),
-        Row("mdoc.present", present, goal_y=0.8),
+        Row("mdoc.present", present, goal_y=0.8, peers={"floor": _floor_of_presenting(inputs, held, transcript)}),
         Row(
             "mdoc.verify",
             verify,
@@ -57,6 +57,12 @@ def rows(inputs: Inputs) -> list[Row]:
         ),
         Row("mdoc.verify_chain_cached", lambda: verify_by_chain(cache), goal_y=3.3),
     ]
+
+
+def _floor_of_presenting(inputs: Inputs, held: HeldMdoc, transcript: bytes) -> Operation:
+    shown = [held.issuer_signed.namespaces[namespace][name].encoded for namespace, name in SHOWN_ELEMENTS]
+    issuer_auth = held.raw.rpartition(b"\x6aissuerAuth")[2]
+    return floor.present_mdoc(inputs, shown, issuer_auth, transcript)
 
 
 def _verify_with_isomdoc(response: bytes, transcript: bytes) -> Operation:
