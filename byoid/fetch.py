@@ -18,6 +18,7 @@ from byoid.formats.status_list import CWT_MEDIA_TYPE, JWT_MEDIA_TYPE, MAX_TOKEN_
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 MAX_REDIRECTS: Final = 3
+_ENTRY_BYTES: Final = 1024  # what is remembered besides the list: URI, times, the signer's chain
 _OK: Final = 200
 _JSON: Final = frozenset({"application/json"})
 _REQUEST_OBJECT: Final = frozenset({"application/oauth-authz-req+jwt"})
@@ -81,9 +82,17 @@ class _Kept:
     token: Token | None  # None: it could not be fetched
     until: datetime
 
+    @property
+    def size(self) -> int:
+        """How much memory it takes, in bytes."""
+        content = self.token.array.data if isinstance(self.token, StatusList) else self.token or b""
+        return len(content) + _ENTRY_BYTES
+
 
 class StatusListCache:
     """Status lists of many issuers. One fetch serves everybody who waits; verified lists stay until `ttl` or `exp`.
+
+    It serves many that trust differently: a list remembers its signer, whom `verify_statuses` judges for each of them.
 
     tokens = await cache.tokens(authenticated.status_uris, now=now)
     statuses = verify_statuses(tokens, authenticated=authenticated, anchors=anchors, now=now)
@@ -98,6 +107,7 @@ class StatusListCache:
         maximum: timedelta = timedelta(hours=12),
         unverified: timedelta = timedelta(seconds=10),
         max_lists: int = 1000,
+        max_bytes: int = 256 << 20,
     ) -> None:
         """Make an empty cache.
 
@@ -107,10 +117,11 @@ class StatusListCache:
             maximum: how long at most; also where the issuer says nothing.
             unverified: how long a token that nobody verified, or a failure, is remembered.
             max_lists: how many are remembered.
+            max_bytes: how much memory they may take together; a list that is larger alone is not remembered.
         """
         self._client = client
         self._minimum, self._maximum, self._unverified = minimum, maximum, unverified
-        self._max_lists = max_lists
+        self._max_lists, self._max_bytes, self._bytes = max_lists, max_bytes, 0
         self._kept: dict[str, _Kept] = {}
         self._fetching: dict[str, asyncio.Task[Token | None]] = {}
 
@@ -161,10 +172,17 @@ class StatusListCache:
         return token
 
     def _remember(self, uri: str, kept: _Kept) -> None:
-        self._kept.pop(uri, None)
-        while len(self._kept) >= self._max_lists:
-            del self._kept[next(iter(self._kept))]  # the one that was fetched first
+        self._forget(uri)
+        if kept.size > self._max_bytes:
+            return
+        while self._kept and (len(self._kept) >= self._max_lists or self._bytes + kept.size > self._max_bytes):
+            self._forget(next(iter(self._kept)))  # the one that was fetched first
         self._kept[uri] = kept
+        self._bytes += kept.size
+
+    def _forget(self, uri: str) -> None:
+        known = self._kept.pop(uri, None)
+        self._bytes -= known.size if known else 0
 
 
 async def _body(response: httpx2.Response, accept: Collection[str], max_bytes: int) -> bytes:

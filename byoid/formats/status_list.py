@@ -88,7 +88,10 @@ class StatusReference:
 
 @dataclass(frozen=True)
 class StatusList:
-    """A status list whose token was verified."""
+    """A status list whose token was verified with `key`, which the chain `x5c` may hold.
+
+    Whoever uses a list again for another credential must see whether this signer counts there too.
+    """
 
     uri: str
     array: StatusArray
@@ -96,6 +99,8 @@ class StatusList:
     expires_at: datetime | None
     ttl: timedelta | None
     aggregation_uri: str | None
+    key: PublicKey
+    x5c: tuple[bytes, ...] = ()
 
     def status_at(self, index: int) -> int:
         """Return the status at `index`; StatusUnavailable if the place is outside the list."""
@@ -258,6 +263,8 @@ def verify_status_list_token(
         expires_at=expires_at,
         ttl=time_to_live(claims),  # 4d is the cache's
         aggregation_uri=_aggregation_uri(status_list),
+        key=key,
+        x5c=token.x5c,
     )
 
 

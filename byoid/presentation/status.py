@@ -16,7 +16,6 @@ from byoid.errors import ByoidError, StatusUnavailable, UntrustedIssuer
 from byoid.formats.status_array import require_valid
 from byoid.formats.status_list import (
     StatusList,
-    StatusListToken,
     parse_status_list_token,
     verify_status_list_token,
 )
@@ -56,7 +55,7 @@ def verify_statuses(
     """Verify status list tokens, by the URI that they were fetched from, for the presentations that refer to them.
 
     Args:
-        tokens: as fetched, or lists that were verified before.
+        tokens: as fetched, or lists that were verified before, whose signers are judged anew.
         authenticated: whose presentations say which lists count.
         now: the time.
         anchors: who may sign statuses (purpose STATUS), besides the issuers of the credentials under their own anchor.
@@ -118,13 +117,15 @@ def _verify(
     now: datetime,
     cache: ChainCache | None,
 ) -> StatusList | StatusUnavailable:
-    if isinstance(token, StatusList):
-        return token
     referring = [each for each in presentations if each.status and each.status.uri == uri]
     try:
-        parsed = parse_status_list_token(token)
-        key = _signer(parsed, referring, anchors, now=now, cache=cache)
-        return verify_status_list_token(parsed, uri=uri, key=key, now=now)
+        parsed = token if isinstance(token, StatusList) else parse_status_list_token(token)
+        key = _signer(parsed.x5c, referring, anchors, now=now, cache=cache)
+        if not isinstance(parsed, StatusList):
+            return verify_status_list_token(parsed, uri=uri, key=key, now=now)
+        if parsed.uri != uri or parsed.key != key:  # verified before, for somebody who trusts others
+            raise UntrustedIssuer("the status list was verified with another key than its signer's")
+        return parsed
     except ByoidError as error:
         unavailable = StatusUnavailable(f"the status list is not to be trusted: {error}")
         unavailable.__cause__ = error
@@ -132,7 +133,7 @@ def _verify(
 
 
 def _signer(
-    token: StatusListToken,
+    x5c: tuple[bytes, ...],
     referring: Iterable[AuthenticPresentation],
     anchors: TrustAnchors,
     *,
@@ -145,14 +146,14 @@ def _signer(
     the purpose STATUS, or below an issuer's own with the extended key usage that says so (Token Status List 10).
     """
     issuers = [each.issuer for each in referring]
-    if not token.x5c:
+    if not x5c:
         bare = next((each for each in issuers if each.chain is None), None)
         if bare is None:
             raise UntrustedIssuer("expected a certificate chain in the status list token")
         return bare.key
     for each in issuers:
-        if each.chain and each.chain.leaf.public_bytes(Encoding.DER) == token.x5c[0]:
+        if each.chain and each.chain.leaf.public_bytes(Encoding.DER) == x5c[0]:
             return each.key
     own = [each.chain.anchor for each in issuers if each.chain]
     trusted = anchors.union(TrustAnchors(replace(a, purposes=a.purposes | {Purpose.STATUS}) for a in own))
-    return verify_chain(token.x5c, anchors=trusted, purpose=Purpose.STATUS, now=now, cache=cache).public_key
+    return verify_chain(x5c, anchors=trusted, purpose=Purpose.STATUS, now=now, cache=cache).public_key

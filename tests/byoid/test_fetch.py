@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import httpx2
@@ -11,6 +12,7 @@ from byoid.errors import PeerError
 from byoid.fetch import StatusListCache, fetch, fetch_json, fetch_request_object
 from byoid.formats.status_array import StatusArray
 from byoid.formats.status_list import StatusList
+from byoid.keys import PrivateKey
 
 LIST = "application/statuslist+jwt"
 
@@ -113,7 +115,7 @@ def cache(client: httpx2.AsyncClient) -> StatusListCache:
 
 def make_list(now: datetime, *, ttl: timedelta | None = None, expires_at: datetime | None = None) -> StatusList:
     array = StatusArray(bits=1, data=bytes(8))
-    return StatusList("https://peer.test/s", array, now, expires_at, ttl, None)
+    return StatusList("https://peer.test/s", array, now, expires_at, ttl, None, PrivateKey.generate().public)
 
 
 async def test_a_status_list_is_fetched_once_for_everybody(peer: Peer, cache: StatusListCache, now: datetime) -> None:
@@ -169,6 +171,21 @@ async def test_the_cache_is_bounded(peer: Peer, client: httpx2.AsyncClient, now:
         peer.put(f"/{number}", b"token", LIST)
         await cache.tokens([f"https://peer.test/{number}"], now=now)
     assert len(cache._kept) == 3
+
+
+@pytest.mark.hostile
+async def test_the_memory_of_the_cache_is_bounded(peer: Peer, client: httpx2.AsyncClient, now: datetime) -> None:
+    cache = StatusListCache(client, max_bytes=10_100)
+    for number, size in enumerate([3000, 3000, 3000, 20_000, 2000, 2000]):
+        peer.put(f"/{number}", bytes(size), LIST)
+        assert await cache.tokens([f"https://peer.test/{number}"], now=now)
+    assert [uri[-1] for uri in cache._kept] == ["2", "4", "5"]  # 3 is too large alone
+    array = StatusArray(bits=1, data=bytes(9_500))
+    cache.keep({"https://peer.test/5": replace(make_list(now), array=array)}, now=now)
+    assert [uri[-1] for uri in cache._kept] == ["2", "4"]
+    for uri in list(cache._kept):
+        cache._forget(uri)
+    assert cache._bytes == 0
 
 
 async def test_who_gives_up_does_not_cancel_it_for_others(peer: Peer, cache: StatusListCache, now: datetime) -> None:

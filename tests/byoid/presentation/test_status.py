@@ -14,6 +14,7 @@ from byoid.errors import (
     Suspended,
 )
 from byoid.formats.jwt_vc_issuer import JwkSet
+from byoid.formats.status_list import StatusList
 from byoid.keys import PrivateKey
 from byoid.presentation.authentication import authenticate
 from byoid.presentation.status import StatusPolicy, StatusVerdict, verify_statuses
@@ -133,6 +134,37 @@ def test_statuses_are_fetched_between_two_pure_calls(world: World, asking: Askin
     assert accept(authenticated, request=asking(), statuses=again, now=NOW).credentials
     with pytest.raises(ResponseRejected):  # the copy has expired meanwhile
         accept(authenticated, request=asking(), statuses=again, now=NOW + timedelta(hours=2))
+
+
+def verified_for(world: World, asking: Asking, token: Any, **changes: Any) -> Any:
+    """Verify a list, fetched or remembered, for somebody with this trust."""
+    trust = changes.pop("trust", world.trust)
+    shown = {"pid": (world.show(world.sd_jwt_vc(status=STATUS)),)}
+    authenticated = authenticate(shown, request=asking(), trust=trust, now=NOW)
+    return verify_statuses({LIST_URI: token}, authenticated=authenticated, now=NOW, **changes)[LIST_URI]
+
+
+@pytest.mark.hostile
+def test_a_remembered_list_counts_only_for_who_trusts_its_signer(world: World, asking: Asking) -> None:
+    """One cache serves all tenants: what one of them believes must not become the truth of the others."""
+    root, key = make_root(SubjectName("Other"), key=PrivateKey.generate(), now=NOW), PrivateKey.generate()
+    chain = to_der(make_leaf(root, SubjectName("Status"), key=key.public, purpose=Purpose.STATUS, now=NOW))
+    theirs = verified_for(world, asking, world.status_list(key=key, x5c=chain), anchors=root.anchor(Purpose.STATUS))
+
+    assert isinstance(theirs, StatusList)
+    assert isinstance(verified_for(world, asking, theirs), StatusUnavailable)
+    assert verified_for(world, asking, theirs, anchors=root.anchor(Purpose.STATUS)) is theirs
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("changes", [{"uri": "https://issuer.example/2"}, {"key": PrivateKey.generate().public}])
+def test_a_remembered_list_of_another_place_or_key_does_not_count(
+    world: World, asking: Asking, changes: dict[str, Any]
+) -> None:
+    ours = verified_for(world, asking, world.status_list())
+
+    assert verified_for(world, asking, ours) is ours
+    assert isinstance(verified_for(world, asking, replace(ours, **changes)), StatusUnavailable)
 
 
 def test_an_issuer_without_a_chain_signs_its_own_list(world: World, asking: Asking) -> None:
