@@ -59,7 +59,7 @@ class CredentialQuery(Message):
             return frozenset({self.meta["doctype_value"]})
         return frozenset(self.meta["vct_values"]) if self.format == SD_JWT_VC and self.meta else None
 
-    @property
+    @cached_property
     def paths(self) -> tuple[ClaimPath, ...]:
         """Every path that is asked for, in any claim set."""
         return tuple(claim.path for claim in self.claims or ())
@@ -153,7 +153,7 @@ def _is_texts(value: object) -> bool:
 
 
 def _require_unique(values: Iterable[object], what: str) -> None:
-    values = list(values)
+    values = tuple(values)
     if len(set(values)) != len(values):
         raise ValueError(f"the same {what} is used twice")
 

@@ -50,6 +50,7 @@ from byoid.trust.x509 import ChainCache
 from byoid.wire_errors import InvalidClient, InvalidRequest, InvalidScope, InvalidTransactionData, VpFormatsNotSupported
 
 LIFETIME: Final = timedelta(minutes=5)
+_WITHOUT_SIGNATURE: Final = (f"{Prefix.REDIRECT_URI}:", f"{Prefix.ORIGIN}:")
 
 
 def prepare_request_object(
@@ -98,7 +99,7 @@ def require_sound(request: AuthorizationRequest) -> None:
     Raises:
         ValueError: no client id, a weak nonce or state, a claim asked for twice, or no `response_uri`.
     """
-    if request.client_id is None or request.client_id.startswith((f"{Prefix.REDIRECT_URI}:", f"{Prefix.ORIGIN}:")):
+    if request.client_id is None or request.client_id.startswith(_WITHOUT_SIGNATURE):
         raise ValueError("a signed request needs a client_id whose prefix allows signatures")
     if len(request.nonce) < MIN_RANDOM or (request.state is not None and len(request.state) < MIN_RANDOM):
         raise ValueError(f"nonce and state need 128 bits, {MIN_RANDOM} characters")
