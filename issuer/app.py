@@ -43,6 +43,7 @@ from issuer.registered_clients import load_clients
 from issuer.routes import protocol_routes
 from issuer.settings import IssuerSettings
 from issuer.status_lists import OpenLists
+from issuer.status_serving import ServedLists
 from issuer.store import Store
 from issuer.tables import IssuerTable
 from issuer.type_documents import type_documents
@@ -106,7 +107,7 @@ def error_page(request: Request, status: int, description: str) -> Response:
     catalogue = issuer.pages.catalogue(request)
     text = catalogue.gettext(description)
     return issuer.pages.render(
-        request, "error.html", status=status,
+        request, "error.html", status=status, brand=issuer.settings.agency_name,
         heading=catalogue.gettext("This did not work"), message=text[:1].upper() + text[1:],
     )  # fmt: skip
 
@@ -196,6 +197,7 @@ def make_issuer(
         encryption_keys=encryption_keys,
         events=events or NoEvents(),
         open_lists=OpenLists(),
+        served_lists=ServedLists(),
         clock=clock,
     )
 

@@ -29,6 +29,7 @@ from issuer.type_documents import TypeDocument
 
 if TYPE_CHECKING:
     from issuer.status_lists import OpenLists
+    from issuer.status_serving import ServedLists
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Issuer:
     encryption_keys: Mapping[str, PrivateKey]  # by `kid`
     events: Events
     open_lists: "OpenLists"
+    served_lists: "ServedLists"
     clock: Callable[[], datetime]
 
     @cached_property

@@ -4,7 +4,6 @@ Plain Starlette routes, since a wallet waits for them; `protocol_openapi.py` say
 path of `public_url`, well-known names are put before it (RFC 8414 3.1, OpenID4VCI 12.2.2).
 """
 
-import gzip
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -13,8 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from byoid.encoding import b64u_encode, json_dumps, sha256
-from byoid.formats.status_list import CWT_MEDIA_TYPE, JWT_MEDIA_TYPE
+from byoid.encoding import json_dumps
 from byoid.issuance.credential import parse_credential_request
 from byoid.issuance.deferred import parse_deferred_credential_request
 from byoid.issuance.nonce import NonceResponse
@@ -33,7 +31,7 @@ from issuer.deferred import fetch_deferred
 from issuer.nonces import NonceKind, create_nonce
 from issuer.notifications import take_notification
 from issuer.offers import OfferNotFound, offer_message
-from issuer.status_lists import list_uri, token_for
+from issuer.status_lists import list_uri
 from issuer.tokens import issue_token
 from issuer.wire import JSON, JWT, answer, credential_answer, form, http_request, media_type, read_request, the_issuer
 
@@ -163,23 +161,20 @@ async def status_list(request: Request) -> Response:
     issuer = the_issuer(request)
     if "time" in request.query_params:
         raise HTTPException(501, "older states of status lists are not kept")
-    row = await token_for(issuer, request.path_params["list_id"])
-    if row is None:
+    found = await issuer.served_lists.find(issuer, request.path_params["list_id"])
+    if found is None:
         raise HTTPException(404, "there is no such status list")
-    wants_cwt = CWT_MEDIA_TYPE in request.headers.get("accept", "")
-    body, kind = (row.cwt, CWT_MEDIA_TYPE) if wants_cwt else (row.jwt.encode(), JWT_MEDIA_TYPE)
+    asked = request.headers
+    chosen = found.form(accept=asked.get("accept", ""), accept_encoding=asked.get("accept-encoding", ""))
     age = int(issuer.settings.status_list_ttl.total_seconds())
     headers = {
-        "Cache-Control": f"public, max-age={age}",
-        "ETag": f'"{b64u_encode(sha256(body)[:16])}"',
-        "Vary": "Accept, Accept-Encoding",
-        **_ANYONE,
-    }
-    if request.headers.get("if-none-match") == headers["ETag"]:
+        "Cache-Control": f"public, max-age={age}", "ETag": chosen.etag, "Vary": "Accept, Accept-Encoding", **_ANYONE,
+    }  # fmt: skip
+    if chosen.etag in {each.strip() for each in asked.get("if-none-match", "").split(",")}:
         return Response(status_code=304, headers=headers)
-    if not wants_cwt and "gzip" in request.headers.get("accept-encoding", ""):
-        body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
-    return Response(body, media_type=kind, headers=headers)
+    if chosen.encoding is not None:
+        headers["Content-Encoding"] = chosen.encoding
+    return Response(chosen.body, media_type=chosen.media_type, headers=headers)
 
 
 async def status_list_aggregation(request: Request) -> Response:

@@ -100,17 +100,13 @@ _DENY = (
     update(authorizations)
     .where(
         authorizations.c.request_hash == bindparam("key"),
-        or_(
-            authorizations.c.state == AuthorizationState.PUSHED,
-            and_(
-                authorizations.c.state == AuthorizationState.SIGNED_IN,
-                authorizations.c.session_hash == bindparam("session"),
-            ),
-        ),
+        or_(authorizations.c.state == AuthorizationState.PUSHED,
+            and_(authorizations.c.state == AuthorizationState.SIGNED_IN,
+                 authorizations.c.session_hash == bindparam("session"))),
         authorizations.c.expires_at > _NOW,
     )
     .values(state=AuthorizationState.DENIED)
-)
+)  # fmt: skip
 _BY_CODE = select(authorizations).where(authorizations.c.code_hash == bindparam("code"))
 _REDEEM_CODE = (
     update(authorizations)
@@ -264,15 +260,9 @@ class Store:
         return (await self.database.fetch(_AUTHORIZATION, {"request_hash": request_hash, "now": now})).first()
 
     async def sign_in(
-        self,
-        request_hash: bytes,
-        *,
-        person: bytes,
-        person_hash: bytes,
-        session_hash: bytes,
-        until: datetime,
+        self, request_hash: bytes, *, person: bytes, person_hash: bytes, session_hash: bytes, until: datetime,
         now: datetime,
-    ) -> bool:
+    ) -> bool:  # fmt: skip
         """Note who has signed in, in which browser session; consent must follow before `until`."""
         parameters = {
             "key": request_hash, "person_": person, "person_hash_": person_hash, "session_hash_": session_hash,
