@@ -210,8 +210,7 @@ async def add_card(contents: Contents, tx: Connection, card: CardContent, copies
 
 async def add_copies(contents: Contents, tx: Connection, card_id: str, copies: Sequence[CopyContent]) -> None:
     """Keep more copies of a card."""
-    for copy in copies:
-        await contents.add(tx, Kind.COPY, copy.to_value(), parent_id=card_id)
+    await contents.add_children(tx, Kind.COPY, [copy.to_value() for copy in copies], parent_id=card_id)
 
 
 async def change_card(contents: Contents, tx: Connection, card: Card, content: CardContent) -> None:

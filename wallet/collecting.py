@@ -26,6 +26,7 @@ from wallet.keeping import Order, Received, delete_keys, issuer_party, keep, not
 from wallet.messages import message_id
 from wallet.receipts import Conversation, IssuerContent, OutOfTurn, Receipt, Stage, change_receipt, resume
 from wallet.refresh_tokens import replace_refresh_token
+from wallet.reminders import remind
 from wallet.vault.gate import withdraw
 
 _REFUSED_CODES: Final = frozenset({"invalid_grant", "invalid_tx_code"})
@@ -64,7 +65,9 @@ async def redeem_and_collect(
     issuance = resume(wallet, visit, receipt.issuer, conversation_of(receipt))
     async with abandoned_on_failure(wallet, visit, receipt):
         token = await _redeem(visit, receipt, issuance, request, details_requested=details is not None)
-        return await _collect(wallet, visit, receipt, issuance, token)
+        received = await _collect(wallet, visit, receipt, issuance, token)
+    await remind(wallet, visit)
+    return received
 
 
 @asynccontextmanager

@@ -116,16 +116,27 @@ class Contents:
         *,
         parent_id: str | None = None,
         expires_at: datetime | None = None,
-        id_: str | None = None,
     ) -> str:
         """Keep something, and return its id."""
-        item_id = id_ or secrets.token_urlsafe(_ID_BYTES)
-        row = {
-            "id": item_id, "person_id": self.person, "kind": kind, "parent_id": parent_id, "version": 1,
-            "sealed": self._seal(item_id, value), "expires_at": expires_at,
-        }  # fmt: skip
+        row = self._row(kind, value, parent_id=parent_id, expires_at=expires_at)
         await tx.execute(_INSERT, row)
-        return item_id
+        return str(row["id"])
+
+    async def add_children(
+        self, tx: Connection, kind: Kind, values: Sequence[Mapping[str, Any]], *, parent_id: str
+    ) -> None:
+        """Keep things that belong to another one."""
+        if values:
+            await tx.execute_many(_INSERT, [self._row(kind, value, parent_id=parent_id) for value in values])
+
+    def _row(
+        self, kind: Kind, value: Mapping[str, Any], *, parent_id: str | None, expires_at: datetime | None = None
+    ) -> dict[str, object]:
+        id_ = secrets.token_urlsafe(_ID_BYTES)
+        return {
+            "id": id_, "person_id": self.person, "kind": kind, "parent_id": parent_id, "version": 1,
+            "sealed": self._seal(id_, value), "expires_at": expires_at,
+        }  # fmt: skip
 
     async def all(self, kind: Kind) -> list[Kept]:
         """Return everything of a kind, in no order."""

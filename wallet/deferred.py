@@ -22,6 +22,7 @@ from wallet.keeping import DeferredContent, Order, Received, delete_keys, issuer
 from wallet.messages import message_id
 from wallet.receipts import resume, supported
 from wallet.refresh_tokens import replace_refresh_token
+from wallet.reminders import remind
 
 # The issuer will never deliver (9.3, 8.3.1.2); everything else may be better another time.
 _OVER: Final = frozenset({"invalid_transaction_id", "credential_request_denied", "invalid_grant"})
@@ -66,7 +67,10 @@ async def load_promises(visit: Visit) -> list[Promise]:
 async def collect_due(wallet: Wallet, visit: Visit) -> list[Collected]:
     """Ask for every promise that is due: at an unlock, or when the citizen looks."""
     now = wallet.clock()
-    return [await _try(wallet, visit, each) for each in await load_promises(visit) if each.content.next_at <= now]
+    found = [await _try(wallet, visit, each) for each in await load_promises(visit) if each.content.next_at <= now]
+    if found:
+        await remind(wallet, visit)
+    return found
 
 
 async def collect(wallet: Wallet, visit: Visit, promise: Promise) -> Received | None:

@@ -35,6 +35,7 @@ from wallet.attestation_tables import Attestation
 from wallet.issuer_client import Attest
 from wallet.settings import WalletSettings
 from wallet.vault.contract import HolderKeyView
+from wallet.vault.kek import Protection
 from wallet.vault.keys import PersonId
 
 ATTESTATION: Final[Table] = vars(Attestation)["__table__"]
@@ -48,10 +49,6 @@ LIST_SIZE: Final = 1 << 17
 LIST_TTL: Final = timedelta(minutes=5)
 LIST_LIFETIME: Final = timedelta(hours=24)
 _TRIES: Final = 8  # a list is given up for the next when this many random places are taken
-# What the vault's keys are: in software, used after a passkey's user verification (OpenID4VCI D.2).
-KEY_STORAGE: Final = ("iso_18045_basic",)
-USER_AUTHENTICATION: Final = ("iso_18045_basic",)
-
 _TAKE = insert(ATTESTATION).on_conflict_do_nothing()
 _REVOKED = select(ATTESTATION.c.place).where(
     ATTESTATION.c.list_id == bindparam("of_list"), ATTESTATION.c.revoked == True  # noqa: E712
@@ -124,18 +121,30 @@ class WalletProvider:
     ) -> str:
         """Attest holder keys, as the vault returned them when it made them; each key in one attestation only."""
         now = self.clock()
+        storage, authentication = self._levels(Protection.weakest(key.protection for key in keys))
         claims = KeyAttestationClaims(
             iat=numeric_date(now),
             exp=numeric_date(now + ATTESTATION_LIFETIME),
             attested_keys=tuple(key.public_jwk for key in keys),
-            key_storage=KEY_STORAGE,
-            user_authentication=USER_AUTHENTICATION,
+            key_storage=storage,
+            user_authentication=authentication,
             nonce=nonce,
             key_storage_status=await self._take_place(person, KEYS, now),
         )
         return await sign(
             prepare_key_attestation(claims, algorithm=self.signer.algorithm, x5c=self.signer.x5c), self.signer
         )
+
+    def _levels(self, protection: Protection) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+        """Return the levels of key storage and user authentication (OpenID4VCI D.2) as the operator states them.
+
+        None where whoever runs the server could open the keys without their owner: nobody can vouch for those.
+        """
+        if protection is Protection.KEY_FILE:
+            return None, None
+        settings = self.settings
+        storage = settings.passkey_storage_level if protection is Protection.PASSKEY else settings.hsm_storage_level
+        return (storage,), (settings.user_authentication_level,)
 
     async def revoke(self, person: PersonId) -> int:
         """Revoke every attestation of a wallet that was lost, locked for good or deleted."""

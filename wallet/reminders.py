@@ -9,8 +9,9 @@ from typing import Final
 
 from wallet.card_status import SOON
 from wallet.cards import load_cards
+from wallet.content_tables import Kind
 from wallet.context import Visit, Wallet
-from wallet.deferred import load_promises
+from wallet.keeping import DeferredContent
 from wallet.notice_tables import Notice
 
 _FAR: Final = 366 * 5  # days: a reminder beyond that is not worth a row
@@ -20,7 +21,7 @@ async def remind(wallet: Wallet, visit: Visit) -> None:
     """Set the reminders of a citizen by what they keep now."""
     if not any(each.cards and each.confirmed for each in await wallet.notices.subscriptions.all(visit.person)):
         return
-    promises = [each.content.next_at for each in await load_promises(visit)]
+    promises = [DeferredContent.model_validate(kept.value).next_at for kept in await visit.contents.all(Kind.DEFERRED)]
     ends = [each.content.expires_at for each in await load_cards(visit.contents)]
     warnings = [each - SOON for each in ends if each is not None]
     await wallet.notices.remind(visit.person, Notice.PROMISE, min(promises, default=None))

@@ -13,6 +13,7 @@ from wallet.cards import Card, CardContent, delete_card, load_card, load_copies
 from wallet.context import Visit, Wallet
 from wallet.history import ClaimNames, Entry, Party, Transaction, record
 from wallet.receipts import Conversation, IssuerContent, resume
+from wallet.reminders import remind
 from wallet.vault import gate
 from wallet.vault.contract import Action, NotApproved, PagePost
 from wallet.vault.holder_keys import delete_holder_keys
@@ -37,6 +38,7 @@ async def remove_card(wallet: Wallet, visit: Visit, card_id: str, *, tell_issuer
         await delete_card(visit.contents, tx, card_id)
         await record(visit.contents, tx, _entry(wallet, card))
     await wallet.door.run(delete_holder_keys, visit.cookie, keys)
+    await remind(wallet, visit)
     if tell_issuer:
         with suppress(ByoidError):  # the card is gone; an issuer that does not listen changes nothing
             await _tell(wallet, visit, card.content)

@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
+
+Level = Literal["iso_18045_high", "iso_18045_moderate", "iso_18045_enhanced-basic", "iso_18045_basic"]
 
 
 class WalletSettings(ServiceSettings):
@@ -40,6 +42,11 @@ class WalletSettings(ServiceSettings):
     # Credential issuers that the wallet offers by itself, by identifier.
     issuers: tuple[str, ...] = ()
 
+    # What key attestations say about holder keys that a passkey's PRF opens, about those that the HSM can open, about
+    # the owner's approval (OpenID4VCI D.2). The vault is software: say more than this only if a certificate does.
+    passkey_storage_level: Level = "iso_18045_basic"
+    hsm_storage_level: Level = "iso_18045_basic"
+    user_authentication_level: Level = "iso_18045_basic"
     # All limits on requests (wallet.limits) times this: many citizens may share an address.
     limit_factor: float = Field(default=1.0, gt=0)
     receipt_lifetime: timedelta = timedelta(minutes=30)

@@ -1,5 +1,6 @@
 """The application as a whole, in this process: policies of its pages, refusals, description, commands, migrations."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -191,21 +192,16 @@ async def test_the_doctor_finds_nothing_personal(ada: httpx2.AsyncClient, settin
 
 
 @pytest.mark.parametrize("migrations", [MIGRATIONS, VAULT_MIGRATIONS], ids=["wallet", "vault"])
-def test_migrations_make_what_the_code_has(migrations: Migrations, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/migrated.db"
+async def test_migrations_make_what_the_code_has(migrations: Migrations, database_url: str) -> None:
+    await asyncio.to_thread(migrations.upgrade, database_url)
 
-    migrations.upgrade(url)
-
-    assert migrations.drift(url) == []
-    migrations.downgrade(url, "base")
+    assert await asyncio.to_thread(migrations.drift, database_url) == []
+    await asyncio.to_thread(migrations.downgrade, database_url, "base")
 
 
-def test_both_sets_of_migrations_fit_into_one_database(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/both.db"
-    MIGRATIONS.upgrade(url)
-    VAULT_MIGRATIONS.upgrade(url)
-
-    VAULT_MIGRATIONS.upgrade(url)
+async def test_both_sets_of_migrations_fit_into_one_database(database_url: str) -> None:
+    for migrations in (MIGRATIONS, VAULT_MIGRATIONS, VAULT_MIGRATIONS):
+        await asyncio.to_thread(migrations.upgrade, database_url)
 
 
 def test_a_key_file_is_opened_by_its_setting(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tests.wallet.world import WALLET_URL, open_wallet
 from wallet.provider import ATTESTATION, NoSuchList, WalletProvider
 from wallet.vault.contract import HolderKeyView
 from wallet.vault.doctor import examine
+from wallet.vault.kek import Protection
 from wallet.vault.keys import PersonId
 
 SERVER = "https://issuer.test"
@@ -93,13 +94,39 @@ async def test_a_key_attestation_lists_the_keys_with_the_nonce(
     provider: WalletProvider, trust: Trust, clock: Any
 ) -> None:
     keys = [PrivateKey.generate().public for _ in range(2)]
-    views = [HolderKeyView(id=str(place), public_jwk=key.jwk) for place, key in enumerate(keys)]
+    views = [
+        HolderKeyView(id=str(place), public_jwk=key.jwk, protection=Protection.PASSKEY)
+        for place, key in enumerate(keys)
+    ]
     jwt = await provider.create_key_attestation(ZOE, views, nonce="nonce-1")
     found = verify_key_attestation(jwt, trust=trust, now=clock(), max_keys=2)
 
     assert list(found.keys) == keys
     assert found.nonce == "nonce-1"
     assert found.key_storage == ("iso_18045_basic",)
+
+
+@pytest.mark.parametrize(
+    ("protections", "storage"),
+    [
+        ([Protection.PASSKEY, Protection.PASSKEY], ("iso_18045_enhanced-basic",)),
+        ([Protection.PASSKEY, Protection.HSM], ("iso_18045_moderate",)),
+        ([Protection.KEY_FILE, Protection.HSM], ()),
+    ],
+)
+async def test_a_key_attestation_says_of_its_weakest_key_what_the_operator_can_prove(
+    provider: WalletProvider, trust: Trust, clock: Any, protections: list[Protection], storage: tuple[str, ...]
+) -> None:
+    levels = {"passkey_storage_level": "iso_18045_enhanced-basic", "hsm_storage_level": "iso_18045_moderate"}
+    provider.settings = provider.settings.model_copy(update=levels)
+    views = [
+        HolderKeyView(id=each, public_jwk=PrivateKey.generate().public.jwk, protection=each) for each in protections
+    ]
+    jwt = await provider.create_key_attestation(ZOE, views, nonce=None)
+    found = verify_key_attestation(jwt, trust=trust, now=clock(), max_keys=2)
+
+    assert found.key_storage == storage
+    assert found.user_authentication == (("iso_18045_basic",) if storage else ())
 
 
 async def test_a_revoked_wallet_is_revoked_everywhere_and_nobody_else_is(

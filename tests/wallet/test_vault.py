@@ -283,3 +283,10 @@ async def test_the_policy_is_the_operators(vault: Vault, ada: Any, clock: Any) -
 
     with pytest.raises(NotSignedIn):
         await sessions.open_session(short, ada.cookie)
+
+
+@pytest.mark.parametrize(("prf", "protection"), [(True, Protection.PASSKEY), (False, Protection.KEY_FILE)])
+async def test_a_holder_key_says_what_opens_it(new_citizen: Any, prf: bool, protection: Protection) -> None:
+    citizen = await new_citizen(prf=prf)
+
+    assert (await citizen.holder_key()).protection is protection

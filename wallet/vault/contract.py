@@ -195,10 +195,11 @@ class Approved(VaultMessage):
 
 
 class HolderKeyView(VaultMessage):
-    """A holder key that the vault made: its id, and the public key for the issuer."""
+    """A holder key that the vault made: its id, the public key for the issuer, and the weakest way to open it."""
 
     id: str
     public_jwk: dict[str, str]
+    protection: Protection = Protection.KEY_FILE
 
 
 class VaultDoor(Protocol):

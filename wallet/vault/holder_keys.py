@@ -17,6 +17,7 @@ from wallet import store
 from wallet.tables import HolderKey
 from wallet.vault.context import Vault
 from wallet.vault.contract import HolderKeyView, KeyProofs, NotApproved, NotSignedIn
+from wallet.vault.kek import Protection
 from wallet.vault.keys import PersonId, SigningKey, holder_key_place, seal_to
 from wallet.vault.sessions import open_session, random_id
 
@@ -51,7 +52,9 @@ async def create_holder_keys(vault: Vault, cookie: str, *, count: int, curve: st
     ]
     async with vault.store.transaction() as tx:
         await tx.insert_many(rows)
-    return [HolderKeyView(id=key_id, public_jwk=key.public.jwk) for key_id, key in made]
+        passkeys = await tx.all(store.PASSKEYS_OF, person_id=session.person)
+    protection = Protection.weakest(Protection(row.protection) for row in passkeys)
+    return [HolderKeyView(id=key_id, public_jwk=key.public.jwk, protection=protection) for key_id, key in made]
 
 
 async def delete_holder_keys(vault: Vault, cookie: str, key_ids: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ controls the key can open such a vault.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,11 +16,16 @@ from wallet.vault.keys import KEY_BYTES, seal, unseal
 
 
 class Protection(StrEnum):
-    """What a passkey's copy of the vault keys is wrapped by: the citizen sees this word explained."""
+    """What a passkey's copy of the vault keys is wrapped by, the best first: the citizen sees this word explained."""
 
     PASSKEY = "passkey"
     HSM = "hsm"
     KEY_FILE = "key-file"
+
+    @classmethod
+    def weakest(cls, found: Iterable["Protection"]) -> "Protection":
+        """Return the weakest of several; of none, the weakest that there is."""
+        return max(found, key=list(cls).index, default=cls.KEY_FILE)
 
 
 class Kek(Protocol):

@@ -6,9 +6,10 @@ have, and an app of one's own writes. The description names a rule, never a valu
 """
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,6 +19,21 @@ from wallet.contents import ItemChanged, ItemNotFound
 from wallet.messages import message_id
 from wallet.receipts import OutOfTurn
 
+
+class ApiError(BaseModel):
+    """Why something was refused: a code for programs, the id of the text for the citizen, the other side's code."""
+
+    error: str
+    error_description: str | None = None
+    message: str | None = None
+    peer_error: str | None = None
+
+
+# What every route of the API may answer besides what it promises.
+REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {"model": ApiError, "description": "Refused: malformed, not signed in, not there, or not the time for it."},
+    502: {"model": ApiError, "description": "An issuer, a service or the mail server did not answer as expected."},
+}
 _logger = logging.getLogger(__name__)
 _STATUS: Final[tuple[tuple[type[ByoidError], int], ...]] = (
     (ItemNotFound, 404), (ItemChanged, 409), (OutOfTurn, 409), (PeerError, 502),

@@ -15,6 +15,7 @@ from wallet.limits import Limited
 from wallet.notice_tables import Channel
 from wallet.reminders import remind
 from wallet.subscriptions import Address, Subscribed
+from wallet.web.api_errors import REFUSED
 from wallet.web.receiving_routes import ApiMessage, TheVisit, TheWallet
 from wallet.web_push import MAX_ENDPOINT, PushAddress
 
@@ -86,7 +87,7 @@ def notification_routes(*, origin: str) -> APIRouter:
     async def own_page(request: Request) -> None:
         require_same_origin(request, origin=origin)
 
-    router = APIRouter(prefix="/notifications", dependencies=[Depends(own_page)])
+    router = APIRouter(prefix="/notifications", dependencies=[Depends(own_page)], responses=REFUSED)
     _add_subscriptions(router)
     _add_one(router)
     return router

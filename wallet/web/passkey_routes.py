@@ -31,6 +31,7 @@ from wallet.vault.contract import (
 from wallet.vault.kek import Protection
 from wallet.vault.keys import place
 from wallet.vault.sessions import random_id
+from wallet.web.api_errors import REFUSED
 
 COOKIE: Final = "__Host-byoid-wallet"
 _FLOWS: Final = frozenset({Action.PRESENT, Action.RECEIVE})
@@ -104,7 +105,7 @@ def passkey_routes(door: VaultDoor, *, origin: str) -> APIRouter:
     async def own_page(request: Request) -> None:
         require_same_origin(request, origin=origin)
 
-    router = APIRouter(dependencies=[Depends(own_page)])
+    router = APIRouter(dependencies=[Depends(own_page)], responses=REFUSED)
     _add_passkeys(router, door)
     _add_account(router, door)
     _add_approvals(router, door)

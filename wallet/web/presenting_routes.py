@@ -13,10 +13,13 @@ from byoid.service.pages import require_same_origin
 from wallet import asked, card_status, consent, history, portability, presenting, removal, rights
 from wallet.portability import CredentialInfo
 from wallet.vault.contract import Ceremony, PagePost
+from wallet.web.api_errors import REFUSED
 from wallet.web.passkey_routes import COOKIE, Cookie
 from wallet.web.receiving_routes import ApiMessage, Link, TheVisit, TheWallet
 
 _MAX_PASSPHRASE: Final = 1024
+_JOSE: Final = "application/jose"
+_FILE: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "An encrypted file.", "content": {_JOSE: {}}}}
 
 
 class Refusal(ApiMessage):
@@ -91,7 +94,7 @@ def presenting_routes(*, origin: str) -> APIRouter:
     async def own_page(request: Request) -> None:
         require_same_origin(request, origin=origin)
 
-    router = APIRouter(prefix="/api", dependencies=[Depends(own_page)])
+    router = APIRouter(prefix="/api", dependencies=[Depends(own_page)], responses=REFUSED)
     _add_requests(router)
     _add_history(router)
     _add_rights(router)
@@ -196,11 +199,11 @@ def _add_cards(router: APIRouter) -> None:
 
 
 def _add_portability(router: APIRouter) -> None:
-    @router.post("/export")
+    @router.post("/export", response_class=Response, responses=_FILE)
     async def export(wanted: Passphrase, wallet: TheWallet, visit: TheVisit) -> Response:
         return _file(await portability.export_wallet(wallet, visit, wanted.passphrase), "wallet.jwe")
 
-    @router.post("/history/export")
+    @router.post("/history/export", response_class=Response, responses=_FILE)
     async def export_history(wanted: Passphrase, visit: TheVisit) -> Response:
         return _file(await portability.export_history(visit, wanted.passphrase, only=wanted.only), "history.jwe")
 
@@ -214,4 +217,4 @@ def _add_portability(router: APIRouter) -> None:
 
 def _file(content: str, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(content, media_type="application/jose", headers=headers)
+    return Response(content, media_type=_JOSE, headers=headers)

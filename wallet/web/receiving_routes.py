@@ -4,7 +4,7 @@ Pages and native apps use them alike, by the rules of `passkey_routes`: the sess
 from another site is refused. The wallet provider's status lists are here too; anybody may read them.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,9 +19,13 @@ from wallet.messages import message_id
 from wallet.provider import STATUS_PATH, NoSuchList
 from wallet.receipts import load_receipt
 from wallet.vault.contract import Ceremony, PagePost
+from wallet.web.api_errors import REFUSED
 from wallet.web.passkey_routes import Cookie
 
 _MAX_LINK: Final = 64 << 10
+_LIST: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "A status list token.", "content": {JWT_MEDIA_TYPE: {}}}
+}
 
 
 class ApiMessage(BaseModel):
@@ -123,7 +127,7 @@ def receiving_routes(*, origin: str) -> APIRouter:
     async def own_page(request: Request) -> None:
         require_same_origin(request, origin=origin)
 
-    router = APIRouter(prefix="/api", dependencies=[Depends(own_page)])
+    router = APIRouter(prefix="/api", dependencies=[Depends(own_page)], responses=REFUSED)
     _add_offers(router)
     _add_approval(router)
     _add_later(router)
@@ -132,9 +136,9 @@ def receiving_routes(*, origin: str) -> APIRouter:
 
 def status_routes() -> APIRouter:
     """Return the route of the wallet provider's status lists (Token Status List 8.1, 8.2)."""
-    router = APIRouter()
+    router = APIRouter(responses=REFUSED)
 
-    @router.get(STATUS_PATH + "/{list_id}")
+    @router.get(STATUS_PATH + "/{list_id}", response_class=Response, responses=_LIST)
     async def status_list(list_id: str, wallet: TheWallet) -> Response:
         try:
             token = await wallet.provider.status_list_token(list_id)
