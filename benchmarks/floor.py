@@ -8,7 +8,7 @@ of byoid stands beside it, measured in the same run.
 import os
 import zlib
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 from typing import Any, Final
@@ -42,6 +42,7 @@ from byoid.jose import x5c_header
 
 ES256: Final = ec.ECDSA(hashes.SHA256())
 P256: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+ECDH: Final = ec.ECDH()
 SIGNATURE_BYTES: Final = 64
 TIME: Final = int(NOW.timestamp())
 END: Final = int((NOW + VALID).timestamp())
@@ -65,6 +66,31 @@ def check(key: Any, signature: bytes, data: bytes) -> None:
     assert len(signature) == SIGNATURE_BYTES
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     key.verify(encode_dss_signature(r, s), data, ES256)
+
+
+def verify_proof(jws: str, typ: str) -> dict[str, Any]:
+    """Verify a JWT by the key in its header."""
+    signed, _, signature = jws.rpartition(".")
+    head, _, body = signed.partition(".")
+    header = from_json(unb64u(head))
+    assert header["alg"] == "ES256" and header["typ"] == typ and "crit" not in header
+    check(public_key(header["jwk"]), unb64u(signature), signed.encode())
+    claims: dict[str, Any] = from_json(unb64u(body))
+    return claims
+
+
+def public_key(jwk: dict[str, str]) -> Any:
+    assert jwk["kty"] == "EC" and jwk["crv"] == "P-256" and "d" not in jwk
+    return load_der_public_key(P256 + unb64u(jwk["x"]) + unb64u(jwk["y"]))
+
+
+def open_jwe(jwe: str, keys: Mapping[str, Any]) -> bytes:
+    head, nothing, iv, ciphertext, tag = jwe.split(".")
+    header = from_json(unb64u(head))
+    assert header["alg"] == "ECDH-ES" and header["enc"] == "A128GCM" and not nothing
+    secret = keys[header["kid"]].exchange(ECDH, public_key(header["epk"]))
+    content_key = sha256(b"\0\0\0\1" + secret + b"\0\0\0\7A128GCM" + bytes(8) + b"\0\0\0\x80").digest()[:16]
+    return AESGCM(content_key).decrypt(unb64u(iv), unb64u(ciphertext) + unb64u(tag), head.encode())
 
 
 def issue_sd_jwt_vc(inputs: Inputs) -> Operation:
@@ -136,9 +162,7 @@ def verify_sd_jwt_vc(presentation: str, issuer: Any) -> dict[str, Any]:
     assert len(by_digest) == len(disclosures)
     claims = _walk(payload, by_digest)
     assert not by_digest and claims["iat"] <= TIME < claims["exp"] and claims["vct"] == VCT
-    jwk = claims["cnf"]["jwk"]
-    assert jwk["kty"] == "EC" and jwk["crv"] == "P-256"
-    holder = load_der_public_key(P256 + unb64u(jwk["x"]) + unb64u(jwk["y"]))
+    holder = public_key(claims["cnf"]["jwk"])
     signed, _, signature = key_binding.rpartition(".")
     head, _, body = signed.partition(".")
     assert from_json(unb64u(head)) == {"alg": "ES256", "typ": "kb+jwt"}
@@ -173,7 +197,7 @@ def transaction(inputs: Inputs, form: dict[str, str], key: Any, query: dict[str,
     """Ask with a fresh response key; open an answer and judge it, the chain and the status list were seen before."""
     header = b64u(to_json({"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": x5c_header(inputs.access_chain)}))
     keys, anchored = {"key": key}, {b"".join(inputs.pid_chain): (NOW - VALID, NOW + VALID)}
-    issuer, lists, ecdh = inputs.issuer.public, {STATUS.uri: revoked}, ec.ECDH()
+    issuer, lists = inputs.issuer.public, {STATUS.uri: revoked}
 
     def ask() -> str:
         fresh = ec.generate_private_key(ec.SECP256R1())
@@ -192,21 +216,8 @@ def transaction(inputs: Inputs, form: dict[str, str], key: Any, query: dict[str,
         signing_input = header + b"." + b64u(to_json(request))
         return (signing_input + b"." + b64u(raw_signature(inputs.verifier.native, signing_input))).decode()
 
-    def open_jwe(jwe: str) -> dict[str, Any]:
-        head, nothing, iv, ciphertext, tag = jwe.split(".")
-        protected = from_json(unb64u(head))
-        assert protected["alg"] == "ECDH-ES" and protected["enc"] == "A128GCM" and not nothing
-        epk = protected["epk"]
-        assert epk["kty"] == "EC" and epk["crv"] == "P-256"
-        ephemeral = load_der_public_key(P256 + unb64u(epk["x"]) + unb64u(epk["y"]))
-        secret = keys[protected["kid"]].exchange(ecdh, ephemeral)
-        content_key = sha256(b"\0\0\0\1" + secret + b"\0\0\0\7A128GCM" + bytes(8) + b"\0\0\0\x80").digest()[:16]
-        plaintext = AESGCM(content_key).decrypt(unb64u(iv), unb64u(ciphertext) + unb64u(tag), head.encode())
-        response: dict[str, Any] = from_json(plaintext)
-        return response
-
     def judge() -> dict[str, Any]:
-        response = open_jwe(form["response"])
+        response = from_json(open_jwe(form["response"], keys))
         assert response["state"] == "s" * 22
         ((query_id, (presentation,)),) = response["vp_token"].items()
         asked = next(each for each in query["credentials"] if each["id"] == query_id)

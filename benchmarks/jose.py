@@ -6,6 +6,7 @@ from joserfc import jwe as joserfc_jwe
 from joserfc import jws as joserfc_jws
 from joserfc.jwk import ECKey
 
+from benchmarks import floor
 from benchmarks.inputs import Inputs
 from benchmarks.yardstick import Operation, Row
 from byoid.jose import decrypt, encrypt, parse_jws, prepare_jws, verify_jws
@@ -31,12 +32,20 @@ def rows(inputs: Inputs) -> list[Row]:
 
     return [
         Row("jws.verify", verify_known, peers={"joserfc": _verify_with_joserfc(inputs, proof)}),
-        Row("jws.verify_key_in_header", verify_proof, goal_y=1.5),
+        Row(
+            "jws.verify_key_in_header",
+            verify_proof,
+            goal_y=1.5,
+            peers={"floor": lambda: floor.verify_proof(proof, TYPE)},
+        ),
         Row(
             "jwe.decrypt",
             lambda: decrypt(response, inputs.verifier, enc=("A128GCM", "A256GCM")),
             goal_y=1.5,
-            peers={"joserfc": _decrypt_with_joserfc(inputs, response)},
+            peers={
+                "floor": lambda: floor.open_jwe(response, {"1": inputs.verifier.native}),
+                "joserfc": _decrypt_with_joserfc(inputs, response),
+            },
         ),
     ]
 

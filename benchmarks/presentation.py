@@ -103,7 +103,9 @@ def transaction(
 
 
 def _status_list(inputs: Inputs) -> StatusList:
-    unsigned = prepare_status_list_token(StatusArray.of_size(1 << 20), uri=STATUS.uri, issued_at=NOW, algorithm="ES256")
+    unsigned = prepare_status_list_token(
+        StatusArray.of_size(1 << 20), uri=STATUS.uri, issued_at=NOW, algorithm="ES256", x5c=inputs.pid_chain
+    )
     return verify_status_list_token(
         sign_now(unsigned, inputs.issuer), uri=STATUS.uri, key=inputs.issuer.public, now=NOW
     )
