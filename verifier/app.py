@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from byoid.fetch import StatusListCache
 from byoid.relying_party import Transaction
 from byoid.relying_party.sql import SqlTransactions
-from byoid.service import errors, health
+from byoid.service import errors, operating
 from byoid.service.database import Connection, Database
 from byoid.service.hot_routes import HotRoutes
 from byoid.service.http import http_client
@@ -21,6 +21,7 @@ from byoid.service.limits import BodyLimit
 from byoid.service.outbox import Outbox
 from byoid.service.pages import SecurityHeaders
 from byoid.service.seal import Sealer
+from byoid.service.tracing import telemetry, tracer_provider
 from byoid.service.trust_files import load_trust
 from byoid.trust.x509 import ChainCache
 from verifier.context import Verifier
@@ -32,7 +33,7 @@ from verifier.routes import API, OPERATIONS
 from verifier.services import Services
 from verifier.settings import VerifierSettings
 from verifier.store import Store
-from verifier.tables import VerifierTable, outbox, transactions
+from verifier.tables import VerifierTable, outbox, rate_limits, transactions
 from verifier.web import pages
 
 
@@ -57,18 +58,21 @@ def create_app(
         ssl_context: another set of trusted certificates than the system's for what is fetched.
     """
     opened = partial(open_verifier, settings, clock=clock, mounts=mounts, ssl_context=ssl_context)
-    lifespan = _lifespan(opened)
     app = FastAPI(
-        title="byoid verifier", lifespan=lifespan, openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None
-    )
+        title="byoid verifier", lifespan=_lifespan(opened), openapi_url=f"{API}/openapi.json", docs_url=None,
+        redoc_url=None, telemetry=telemetry(tracer_provider(settings, name="byoid-verifier")),
+    )  # fmt: skip
     routes = [operation.route() for operation in OPERATIONS]
     app.router.routes[:0] = routes
     app.add_middleware(HotRoutes, routes=routes)
     description = describe(OPERATIONS)
     app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's own way to replace it
-    app.include_router(health.router(lambda: app.state.verifier.store.database))
     problem = pages.install(app, settings)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    operating.install(
+        app, settings, database=lambda: app.state.verifier.store.database, rate_limits=rate_limits, clock=clock,
+        costs={API: 0},  # services have keys
+    )  # fmt: skip
     errors.install(app, page=problem)
     app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https"))
     return app

@@ -24,7 +24,7 @@ _logger = logging.getLogger(__name__)
 NO_STORE: Final = {"Cache-Control": "no-store"}
 _SERVER_FAULTS: Final = 500
 _MAX_DESCRIPTION: Final = 300
-_EXPECTED: Final = (
+EXPECTED: Final = (
     OAuthError,
     RequestValidationError,
     HTTPException,
@@ -48,9 +48,16 @@ def install(app: FastAPI, *, by_path: Mapping[str, type[OAuthError]] | None = No
         page: how to tell a person, for requests whose `Accept` begins with `text/html`. Without it, JSON.
     """
     renderer = _Renderer(by_path or {}, page)
-    for expected in _EXPECTED:
+    for expected in EXPECTED:
         app.add_exception_handler(expected, renderer.render)
+    app.state.render_error = renderer.render
     app.add_middleware(_Unexpected, renderer=renderer)
+
+
+def render(request: Request, error: Exception) -> Response:
+    """Return the answer of the request's application to one of the `EXPECTED` errors."""
+    response: Response = request.app.state.render_error(request, error)
+    return response
 
 
 class _Renderer:
@@ -117,7 +124,7 @@ class _Unexpected:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
             _logger.info("the client went away")
-        except _EXPECTED as error:  # of a middleware, such as a limit or a hot route
+        except EXPECTED as error:  # of a middleware, such as a limit
             if started:
                 raise
             await self._renderer.render(Request(scope), error)(scope, receive, send)

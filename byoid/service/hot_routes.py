@@ -12,13 +12,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from byoid.service import errors
+
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class HotRoutes:
     """Pure ASGI middleware that answers some routes itself.
 
-    Install it before any other: it stands innermost, and its errors are for the error renderer around it. Paths may
+    Install it before any other, since it stands innermost, in an application that has the error renderer. Paths may
     only have text in their parameters.
     """
 
@@ -33,7 +35,14 @@ class HotRoutes:
             for route, methods, match in self._routes:
                 if method in methods and (found := match(path)):
                     scope["route"], scope["path_params"] = route, found.groupdict()
-                    response = await route.endpoint(Request(scope, receive))
+                    response = await _answer(route.endpoint, Request(scope, receive))
                     await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+
+async def _answer(endpoint: Endpoint, request: Request) -> Response:
+    try:
+        return await endpoint(request)
+    except errors.EXPECTED as error:
+        return errors.render(request, error)

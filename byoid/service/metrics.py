@@ -11,7 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from byoid.errors import OAuthError
+
 UNMATCHED: Final = "unmatched"
+_SERVER_FAULT: Final = 500
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
@@ -74,12 +77,24 @@ class CountRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begin = time.perf_counter()
+        begin, status = time.perf_counter(), 0
 
         async def counting(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                seconds = time.perf_counter() - begin
-                self._metrics.answered(scope["method"], route_template(scope), message["status"], seconds)
+                status = message["status"]
+                self._count(scope, status, begin)
             await send(message)
 
-        await self._app(scope, receive, counting)
+        try:
+            await self._app(scope, receive, counting)
+        except OAuthError as error:  # of a limit: the error renderer answers it
+            status = error.status
+            self._count(scope, status, begin)
+            raise
+        finally:
+            if not status:  # nobody expected this
+                self._count(scope, _SERVER_FAULT, begin)
+
+    def _count(self, scope: Scope, status: int, begin: float) -> None:
+        self._metrics.answered(scope["method"], route_template(scope), status, time.perf_counter() - begin)

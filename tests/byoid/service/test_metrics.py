@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from fastapi import FastAPI
+from prometheus_client.exposition import generate_latest
+from starlette.types import Message, Receive, Scope, Send
 
 from byoid.service import health
 from byoid.service.database import Database
 from byoid.service.metrics import CountRequests, Metrics
+from byoid.wire_errors import InvalidRequest
 
 
 @pytest.fixture
@@ -40,6 +43,26 @@ async def test_requests_are_counted_by_route(client: httpx2.AsyncClient) -> None
     assert 'credentials_issued_total{format="dc+sd-jwt"} 2.0' in text
     assert 'http_request_duration_seconds_count{route="/offers/{offer_id}"} 2.0' in text
     assert "secret" not in text
+
+
+@pytest.mark.parametrize(("error", "status"), [(RuntimeError("inside"), 500), (InvalidRequest("No."), 400)])
+async def test_what_is_answered_further_out_is_counted_too(error: Exception, status: int) -> None:
+    metrics = Metrics()
+
+    async def fails(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        await CountRequests(fails, metrics=metrics)({"type": "http", "method": "GET"}, no_message, take_message)
+    assert f'status="{status}"}} 1.0' in generate_latest(metrics.registry).decode()
+
+
+async def no_message() -> Message:
+    raise AssertionError("nobody asks")
+
+
+async def take_message(message: Message) -> None:
+    raise AssertionError("nothing is sent")
 
 
 @pytest.mark.hostile
