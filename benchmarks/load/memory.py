@@ -6,6 +6,7 @@ one process: three servers on three ports, each with its own database, as in `py
 """
 
 import asyncio
+import contextlib
 import secrets
 import sys
 import time
@@ -19,8 +20,8 @@ from benchmarks.load.laboratory import Laboratory
 from benchmarks.load.ledger import Ledger
 from benchmarks.load.postgres import Postgres
 from benchmarks.load.processes import Port, Role
-from benchmarks.load.readings import pss_bytes
-from benchmarks.load.walks import Client
+from benchmarks.load.readings import pss_bytes, rss_bytes
+from benchmarks.load.walks import Client, GaveUp, Refused
 from benchmarks.load.wire import Connection
 from benchmarks.load.worker import HOST
 
@@ -37,8 +38,10 @@ class Measured:
     """Megabytes, idle by role, and under load by worker over the seconds."""
 
     idle: dict[str, float] = field(default_factory=dict)
+    resident: dict[str, float] = field(default_factory=dict)  # idle, and all that is shared counted as its own
     samples: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     walks: int = 0
+    failures: int = 0
 
     def lines(self) -> dict[str, list[tuple[float, float]]]:
         """Return what is drawn."""
@@ -48,8 +51,10 @@ class Measured:
         """Return the figures, as one JSON object says them."""
         return {
             "idle_megabytes": self.idle,
+            "idle_resident_megabytes": self.resident,
             "goal_megabytes": {"alone": ALONE_GOAL_MB, "together": TOGETHER_GOAL_MB},
             "walks": self.walks,
+            "failures": self.failures,
             "under_load": {name: _course(points) for name, points in self.samples.items()},
         }
 
@@ -73,14 +78,14 @@ async def run_memory(*, seconds: float, workers: int, wallets: int, pace: float)
     measured = Measured()
     async with Postgres.running() as postgres, Laboratory.open(postgres, workers=workers) as laboratory:
         for name in (*_ROLES, "together"):
-            measured.idle[name] = await _idle(laboratory, postgres, name)
+            measured.idle[name], measured.resident[name] = await _idle(laboratory, postgres, name)
             print(f"{name}: {measured.idle[name]:.0f} MB", file=sys.stderr, flush=True)
         await _under_load(laboratory, measured, seconds=seconds, wallets=wallets, pace=pace)
     return measured
 
 
-async def _idle(laboratory: Laboratory, postgres: Postgres, name: str) -> float:
-    """Start a process beside the laboratory's that are stopped, let it answer once and rest, and measure it."""
+async def _idle(laboratory: Laboratory, postgres: Postgres, name: str) -> tuple[float, float]:
+    """Start a process beside the laboratory's that are stopped, let it answer once and rest; its PSS and RSS."""
     for role in laboratory.roles.values():
         await role.stop()
     ports = tuple(Port() for _ in (_ROLES if name == "together" else (name,)))
@@ -93,7 +98,8 @@ async def _idle(laboratory: Laboratory, postgres: Postgres, name: str) -> float:
             await connection.request("GET", "/readyz")
             connection.close()
         await asyncio.sleep(_REST_SECONDS)
-        return round(pss_bytes(role.workers[0].pid) / _MEGABYTE, 1)
+        pid = role.workers[0].pid
+        return round(pss_bytes(pid) / _MEGABYTE, 1), round(rss_bytes(pid) / _MEGABYTE, 1)
     finally:
         await role.stop()
         for port in ports:
@@ -131,10 +137,11 @@ async def _under_load(laboratory: Laboratory, measured: Measured, *, seconds: fl
                 point = (time.monotonic() - begin, round(pss_bytes(worker.pid) / _MEGABYTE, 1))
                 measured.samples.setdefault(f"{name} {number}", []).append(point)
     await asyncio.gather(*living)
-    measured.walks = len(ledger.finished)
+    measured.walks, measured.failures = len(ledger.finished), len(ledger.failures)
 
 
 async def _live(client: Client, pace: float, end: float) -> None:
     while time.monotonic() < end:
-        await live_once(client, pace=pace, end=end)
+        with contextlib.suppress(Refused, GaveUp):  # the ledger has it
+            await live_once(client, pace=pace, end=end)
     client.close()

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -39,12 +38,17 @@ def children(pid: int) -> list[int]:
 
 def pss_bytes(pid: int) -> int:
     """Return the proportional set size: private memory, and a share of what is shared; 0 if the process is gone."""
+    return _rolled_up(pid, "Pss:")
+
+
+def rss_bytes(pid: int) -> int:
+    """Return the resident set size: private memory, and all that is shared; 0 if the process is gone."""
+    return _rolled_up(pid, "Rss:")
+
+
+def _rolled_up(pid: int, name: str) -> int:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return _kilobytes(lines, "Pss:") * 1024
-
-
-def _kilobytes(lines: Iterable[str], name: str) -> int:
-    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
