@@ -4,6 +4,7 @@ RFC 9449 7: the scheme is `DPoP`; the proof names the token (`ath`) and is made 
 token that is bound to a client certificate comes as `Bearer`, over a connection with that certificate.
 """
 
+from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
 
@@ -18,17 +19,33 @@ from byoid.wire_errors import (
     UseDpopNonce,
     UseResourceDpopNonce,
 )
-from issuer.clients import HttpRequest, take_dpop_proof
+from issuer.clients import HttpRequest, dpop_once, verify_dpop
 from issuer.context import Issuer
+from issuer.once import Once, spend
+
+
+@dataclass(frozen=True)
+class Access:
+    """The grant of an access token. The operation must spend `once`, with whatever it does."""
+
+    grant: Any
+    once: tuple[Once, ...]
 
 
 async def require_grant(issuer: Issuer, request: HttpRequest) -> Any:
-    """Return the grant of the request's access token.
+    """Return the grant of the request's access token, and spend its proof; see `require_access`."""
+    access = await require_access(issuer, request)
+    await spend(issuer, access.once)
+    return access.grant
+
+
+async def require_access(issuer: Issuer, request: HttpRequest) -> Access:
+    """Return the grant of the request's access token, and what of its proof is still to be spent.
 
     Raises:
         MissingToken: no token.
         InvalidToken: it is unknown, expired, revoked or bound to another key.
-        InvalidResourceDpopProof: the proof is missing, wrong or used before.
+        InvalidResourceDpopProof: the proof is missing or wrong.
         UseResourceDpopNonce: the proof needs a nonce.
     """
     values = request.headers.get("authorization") or ()
@@ -48,9 +65,8 @@ async def require_grant(issuer: Issuer, request: HttpRequest) -> Any:
         raise InvalidToken("the access token came with another scheme than its type", detail=str(error)) from error
     if grant.dpop_jkt is None:
         _require_certificate(grant, request)
-    else:
-        await _require_proof(issuer, request, token.value, grant)
-    return grant
+        return Access(grant, ())
+    return Access(grant, (_verify_proof(issuer, request, token.value, grant),))
 
 
 def grant_person(issuer: Issuer, grant: Any) -> str:
@@ -64,12 +80,13 @@ def _require_certificate(grant: Any, request: HttpRequest) -> None:
         raise InvalidToken("the access token is bound to another client certificate")
 
 
-async def _require_proof(issuer: Issuer, request: HttpRequest, token: str, grant: Any) -> None:
+def _verify_proof(issuer: Issuer, request: HttpRequest, token: str, grant: Any) -> Once:
     try:
-        proof = await take_dpop_proof(issuer, request, access_token=token, expected_jkt=grant.dpop_jkt)
+        proof = verify_dpop(issuer, request, access_token=token, expected_jkt=grant.dpop_jkt)
     except UseDpopNonce as error:
         raise UseResourceDpopNonce(error.description, headers=error.headers) from error
     except InvalidDpopProof as error:
         raise InvalidResourceDpopProof(error.description, detail=error.detail) from error
     if proof is None:
         raise InvalidResourceDpopProof("a DPoP proof is needed")
+    return dpop_once(issuer, proof, refusal=InvalidResourceDpopProof)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Select, Table, Update, bindparam, case, delete, func, select, update
 
-from byoid.service.database import Connection, Database, Expiry, UtcDateTime, insert
+from byoid.service.database import Connection, Database, Expiry, UtcDateTime, Write, insert
 from issuer.agency_tables import Account, ApiKey, Outdated, Subject, Webhook, outbox
 from issuer.store import batches, grants, issuances, offers, status_lists
 from issuer.tables import CredentialStatus, IssuerTable, OfferState
@@ -172,12 +172,6 @@ _PUT_SUBJECT = _PUT_SUBJECT.on_conflict_do_update(
         ),
     },
 )
-_SUBJECT_OF_BATCH = (
-    select(issuances.c.person_hash, grants.c.person, grants.c.id.label("grant_id"), issuances.c.expires_at)
-    .select_from(issuances.join(grants, grants.c.id == issuances.c.grant_id))
-    .where(issuances.c.batch_id == bindparam("batch"))
-    .limit(1)
-)
 _SUBJECTS_TO_COMPARE = (
     select(subjects.c.person_hash, subjects.c.person, subjects.c.grant_id)
     .where(
@@ -303,11 +297,15 @@ class AgencyStore:
         """Delete a webhook."""
         return (await tx.execute(_DELETE_WEBHOOK, {"webhook_id": webhook_id, "agency": self._agency})).rowcount == 1
 
-    async def note_subject(self, tx: Connection, batch_id: str, *, now: datetime) -> None:
-        """Remember whom the credentials of a batch are about, until they expire."""
-        row = (await tx.execute(_SUBJECT_OF_BATCH, {"batch": batch_id})).first()
-        if row is not None:
-            await tx.execute(_PUT_SUBJECT, {**row._asdict(), "agency_id": self._agency, "compared_at": now})
+    def subject(
+        self, *, person_hash: bytes, person: bytes, grant_id: str, expires_at: datetime, now: datetime
+    ) -> Write:
+        """Remember whom credentials are about, until they expire."""
+        row = {
+            "person_hash": person_hash, "agency_id": self._agency, "person": person, "grant_id": grant_id,
+            "compared_at": now, "expires_at": expires_at,
+        }  # fmt: skip
+        return Write(_PUT_SUBJECT, [row])
 
     async def subjects_to_compare(self, *, before: datetime, now: datetime) -> Sequence[Any]:
         """Return people whose facts were compared longest ago, and before a time."""

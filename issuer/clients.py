@@ -32,6 +32,7 @@ from byoid.wire_errors import (
     InvalidClient,
     InvalidClientAttestation,
     InvalidDpopProof,
+    InvalidResourceDpopProof,
     TemporarilyUnavailable,
     UseAttestationChallenge,
     UseDpopNonce,
@@ -40,6 +41,7 @@ from byoid.wire_errors import (
 from issuer.attested_status import require_valid_status
 from issuer.context import Issuer
 from issuer.nonces import CurrentNonces, NonceKind, create_nonce, spent_until
+from issuer.once import Once
 from issuer.registered_clients import RegisteredClient
 
 DPOP_HEADER: Final = "DPoP"
@@ -73,7 +75,10 @@ NO_ASSERTION: Final = Assertion(None, None)
 
 @dataclass(frozen=True)
 class Client:
-    """A client, and the keys that its request has proved. `authenticated` is False after anonymous access."""
+    """A client, and the keys that its request has proved. `authenticated` is False after anonymous access.
+
+    The operation must spend `once`, with whatever it does for this client.
+    """
 
     client_id: str | None
     authenticated: bool = False
@@ -82,22 +87,24 @@ class Client:
     certificate_hash: str | None = None
     status: StatusReference | None = None
     status_maintained_until: datetime | None = None
+    once: tuple[Once, ...] = ()
 
 
 async def authenticate_client(
     issuer: Issuer, request: HttpRequest, *, client_id: str | None, assertion: Assertion = NO_ASSERTION
 ) -> Client:
-    """Authenticate the client of a token or PAR request and take its DPoP proof.
+    """Authenticate the client of a token or PAR request, and verify its DPoP proof.
 
     Raises:
         InvalidClient: no authentication where it is demanded, or it does not verify.
         InvalidClientAttestation: the attestation does not verify, or its wallet is revoked.
-        InvalidDpopProof: the proof does not verify, or was used before.
+        InvalidDpopProof: the proof does not verify.
         UseDpopNonce: a nonce is needed; the answer's header has one.
         UseAttestationChallenge: a challenge is needed; the answer's header has one.
     """
-    proof = await take_dpop_proof(issuer, request)
+    proof = verify_dpop(issuer, request)
     dpop_jkt = proof.key.thumbprint_b64u if proof else None
+    once = (dpop_once(issuer, proof),) if proof else ()
     if ATTESTATION_HEADER.lower() in request.headers:
         return await _attested(issuer, request, client_id=client_id, proof=proof)
     client_id = client_id or _asserted_id(assertion)
@@ -105,28 +112,30 @@ async def authenticate_client(
     if registered is None or registered.authentication == "attest_jwt_client_auth":
         if registered is not None or assertion.value or issuer.settings.require_client_attestation:
             raise InvalidClient("client authentication by a wallet attestation is needed")
-        return Client(client_id, dpop_jkt=dpop_jkt)
+        return Client(client_id, dpop_jkt=dpop_jkt, once=once)
     if registered.authentication in _TLS:
         _require_certificate(registered, request.certificate)
     else:
-        await _take_assertion(issuer, registered, assertion)
+        once = (*once, _verify_assertion(issuer, registered, assertion))
     certificate_hash = certificate_hash_b64u(request.certificate) if request.certificate else None
-    return Client(registered.client_id, authenticated=True, dpop_jkt=dpop_jkt, certificate_hash=certificate_hash)
+    return Client(
+        registered.client_id, authenticated=True, dpop_jkt=dpop_jkt, certificate_hash=certificate_hash, once=once
+    )
 
 
-async def take_dpop_proof(
+def verify_dpop(
     issuer: Issuer, request: HttpRequest, *, access_token: str | None = None, expected_jkt: str | None = None
 ) -> VerifiedDpopProof | None:
-    """Verify the request's DPoP proof, if it has one, and spend its `jti`.
+    """Verify the request's DPoP proof, if it has one. Its `jti` is still to be spent: `dpop_once`.
 
     Raises:
-        InvalidDpopProof: it does not verify, or was used before.
+        InvalidDpopProof: it does not verify.
         UseDpopNonce: a nonce is needed; the answer's header has one.
     """
     if DPOP_HEADER.lower() not in request.headers:
         return None
     try:
-        proof = verify_dpop_proof(
+        return verify_dpop_proof(
             sole_header(request.headers[DPOP_HEADER.lower()], name=DPOP_HEADER),
             method=request.method, url=request.url, now=issuer.clock(),
             access_token=access_token, expected_jkt=expected_jkt,
@@ -137,21 +146,24 @@ async def take_dpop_proof(
         raise UseDpopNonce(error.description, detail=error.detail, headers=nonce) from error
     except ByoidError as error:
         raise InvalidDpopProof("the DPoP proof does not verify", detail=str(error)) from error
-    if not await spend_once(issuer, "dpop jti", f"{proof.key.thumbprint_b64u} {proof.jti}"):
-        raise InvalidDpopProof("the DPoP proof was used before")
-    return proof
 
 
-async def spend_once(issuer: Issuer, kind: str, value: str) -> bool:
-    """Use a value that may be used once; False if it was used before."""
-    return await issuer.store.spend_now(issuer.hash(kind, value.encode()), until=spent_until(issuer))
+def dpop_once(
+    issuer: Issuer,
+    proof: VerifiedDpopProof,
+    *,
+    refusal: type[InvalidDpopProof | InvalidResourceDpopProof] = InvalidDpopProof,
+) -> Once:
+    """Return what is to be spent of a DPoP proof (RFC 9449 11.1)."""
+    value = f"{proof.key.thumbprint_b64u} {proof.jti}".encode()
+    return Once(issuer.hash("dpop jti", value), spent_until(issuer), refusal("the DPoP proof was used before"))
 
 
 async def _attested(
     issuer: Issuer, request: HttpRequest, *, client_id: str | None, proof: VerifiedDpopProof | None
 ) -> Client:
     attestation = _verify_attestation(issuer, request, client_id=client_id)
-    await _take_pop(issuer, request, attestation, proof)
+    once = _verify_pop(issuer, request, attestation, proof)
     registered = issuer.clients.get(attestation.client_id)
     if registered is not None and registered.authentication != "attest_jwt_client_auth":
         raise InvalidClient("this client is registered with another way of authentication")
@@ -168,6 +180,7 @@ async def _attested(
         dpop_jkt=proof.key.thumbprint_b64u if proof else None,
         status=attestation.status,
         status_maintained_until=attestation.status_maintained_until,
+        once=(dpop_once(issuer, proof), *once) if proof else once,
     )
 
 
@@ -183,16 +196,16 @@ def _verify_attestation(issuer: Issuer, request: HttpRequest, *, client_id: str 
         raise InvalidClientAttestation("the client attestation does not verify", detail=str(error)) from error
 
 
-async def _take_pop(
+def _verify_pop(
     issuer: Issuer, request: HttpRequest, attestation: VerifiedClientAttestation, dpop: VerifiedDpopProof | None
-) -> None:
+) -> tuple[Once, ...]:
     current = CurrentNonces(issuer, NonceKind.ATTESTATION)
     demanded = current if issuer.settings.require_attestation_challenge else None
     values = request.headers.get(POP_HEADER.lower())
     try:
         if values is None and dpop is not None:
             require_dpop_combined(attestation, proof=dpop, challenges=demanded)
-            return
+            return ()
         pop = verify_client_attestation_pop(
             sole_header(values or (), name=POP_HEADER), attestation=attestation,
             audience=issuer.url, now=issuer.clock(), challenges=demanded,
@@ -204,8 +217,8 @@ async def _take_pop(
         raise UseAttestationChallenge(error.description, headers=challenge) from error
     except ByoidError as error:
         raise InvalidClientAttestation("the proof of possession does not verify", detail=str(error)) from error
-    if not await spend_once(issuer, "attestation jti", f"{attestation.key.thumbprint_b64u} {pop.jti}"):
-        raise InvalidClientAttestation("the proof of possession was used before")
+    value = issuer.hash("attestation jti", f"{attestation.key.thumbprint_b64u} {pop.jti}".encode())
+    return (Once(value, spent_until(issuer), InvalidClientAttestation("the proof of possession was used before")),)
 
 
 def _asserted_id(assertion: Assertion) -> str | None:
@@ -219,7 +232,7 @@ def _asserted_id(assertion: Assertion) -> str | None:
     return subject if isinstance(subject, str) else None
 
 
-async def _take_assertion(issuer: Issuer, client: RegisteredClient, assertion: Assertion) -> None:
+def _verify_assertion(issuer: Issuer, client: RegisteredClient, assertion: Assertion) -> Once:
     if assertion.value is None or assertion.type != CLIENT_ASSERTION_TYPE:
         raise InvalidClient("this client must authenticate with private_key_jwt")
     try:
@@ -232,8 +245,8 @@ async def _take_assertion(issuer: Issuer, client: RegisteredClient, assertion: A
     except ByoidError as error:
         raise InvalidClient("the client assertion does not verify", detail=str(error)) from error
     value = issuer.hash("assertion jti", f"{client.client_id} {verified.jti}".encode())
-    if not await issuer.store.spend_now(value, until=max(verified.expires_at + 2 * LEEWAY, spent_until(issuer))):
-        raise InvalidClient("the client assertion was used before")
+    until = max(verified.expires_at + 2 * LEEWAY, spent_until(issuer))
+    return Once(value, until, InvalidClient("the client assertion was used before"))
 
 
 def _require_certificate(client: RegisteredClient, certificate: x509.Certificate | None) -> None:

@@ -5,7 +5,8 @@ OpenID4VCI 1.0 12.2.4 and appendix A; credential_reuse_policy of ETSI TS 119 472
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from byoid.formats.mdoc.issue import prepare_mdoc
@@ -44,9 +45,20 @@ class Configuration:
     vct: str = ""
     integrity: str | None = None  # of the type metadata, where `vct` is where we serve them
 
+    def claims(self, record: Record, *, today: date) -> dict[str, Any]:
+        """Return what credentials of this configuration say of a person: claims, or data elements by namespace.
+
+        Raises:
+            AttributeMissing: the record lacks something that the type demands.
+        """
+        if self.format == "mso_mdoc":
+            return mdoc_elements(self.type, record, today=today)
+        bound = {"vct#integrity": self.integrity} if self.integrity else {}
+        return {**sd_jwt_claims(self.type, record, today=today), **bound}
+
     def prepare(
         self,
-        record: Record,
+        claims: Mapping[str, Any],
         *,
         key: PublicKey,
         signer: Signer,
@@ -54,29 +66,23 @@ class Configuration:
         issued_at: datetime,
         expires_at: datetime,
     ) -> Unsigned[str] | Unsigned[bytes]:
-        """Prepare a credential for its issuer's signature.
-
-        Raises:
-            AttributeMissing: the record lacks something that the type demands.
-        """
-        today = issued_at.date()
+        """Prepare a credential with these claims for its issuer's signature."""
         if self.format == "mso_mdoc":
             return prepare_mdoc(
-                mdoc_elements(self.type, record, today=today),
+                claims,
                 doctype=self.type.mdoc.doctype if self.type.mdoc else "",
                 device_key=key, x5chain=signer.x5c, algorithm=signer.algorithm,
                 signed=issued_at, valid_from=issued_at, valid_until=expires_at, status=status,
             )  # fmt: skip
-        bound = {"vct#integrity": self.integrity} if self.integrity else {}
         return prepare_sd_jwt_vc(
-            {**sd_jwt_claims(self.type, record, today=today), **bound},
+            claims,
             vct=self.vct,
             disclosable=ALL if self._all_disclosable else self.type.disclosable,
             holder_key=key.jwk, x5c=signer.x5c, algorithm=signer.algorithm,
             issued_at=issued_at, expires_at=expires_at, status=status,
         )  # fmt: skip
 
-    @property
+    @cached_property
     def _all_disclosable(self) -> bool:
         return all(claim.disclosure == "always" for claim in self.type.claims if claim.sd_jwt)
 

@@ -1,13 +1,13 @@
 """The credential endpoint: keys are proven, facts fetched, credentials signed, recorded, and only then delivered.
 
-OpenID4VCI 8. What may be used once is spent and what must be unique is drawn in one transaction before anything is
-signed; if the process dies after it, a nonce is lost and some status indices stay unused, and nothing else.
+OpenID4VCI 8. What may be used once is spent before the register is asked, and status indices are taken before anything
+is signed; if the process dies after that, a nonce is lost and some indices stay unused, and nothing else.
 """
 
 import asyncio
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
@@ -17,34 +17,38 @@ from byoid.formats.status_list import StatusReference
 from byoid.issuance.credential import CredentialRequest, CredentialResponse, IssuedCredential, select_configuration_id
 from byoid.issuance.proofs import ProofPolicy, Proofs, VerifiedKeyProof, verify_proofs
 from byoid.keys import PublicKey
-from byoid.service.database import Connection
 from byoid.signing import sign
 from byoid.wire_errors import CredentialRequestDenied, InvalidNonce, InvalidProof, TemporarilyUnavailable
-from issuer.access import grant_person
+from issuer import writes
+from issuer.access import Access, grant_person
 from issuer.attested_status import require_valid_status
 from issuer.attributes import NotReady, PersonUnknown, Record, Refused, SourceUnavailable
 from issuer.configurations import Configuration
 from issuer.context import Issuer
 from issuer.credential_types import AttributeMissing, CredentialType
+from issuer.events import Issued
 from issuer.nonces import NonceKind, is_current, spent_until
+from issuer.once import Once, spend
 from issuer.orders import Order
-from issuer.status_lists import Draw, draw_with
 from issuer.tables import CredentialStatus, DeferredState
 
+_ID_BYTES: Final = 16
 _OWN_ATTRIBUTES: Final = frozenset({"date_of_issuance", "date_of_expiry", "issuing_authority", "issuing_country"})
 
 
-async def issue(issuer: Issuer, grant: Any, request: CredentialRequest) -> CredentialResponse:
+async def issue(issuer: Issuer, access: Access, request: CredentialRequest) -> CredentialResponse:
     """Answer a credential request (8.2, 8.3).
 
     Raises:
         InvalidProof: a proof is missing or does not verify.
         InvalidNonce: a proof's nonce is not current, or was used.
+        InvalidResourceDpopProof: the token's proof was used before.
         UnknownCredentialConfiguration: the token does not reach it.
         UnknownCredentialIdentifier: the token does not reach it.
         CredentialRequestDenied: this person does not get this credential.
         TemporarilyUnavailable: the source or the signer does not answer; nothing was issued.
     """
+    grant = access.grant
     reach = grant.configuration_ids
     configuration_id = select_configuration_id(
         request, identifiers={each: each for each in reach} if grant.by_details else {}, configuration_ids=reach
@@ -53,12 +57,12 @@ async def issue(issuer: Issuer, grant: Any, request: CredentialRequest) -> Crede
     proofs = _verify(issuer, grant, configuration, request.proofs)
     await _require_valid_keys(issuer, proofs)
     order = _order(grant, configuration, proofs)
-    draw = await _spend_and_draw(issuer, order, {proof.nonce for proof in proofs})
+    await spend(issuer, [*access.once, *_nonces(issuer, proofs)])
     try:
         record = await fetch_record(issuer, order)
     except NotReady:
         return await defer(issuer, order)
-    return await fulfil(issuer, order, record, draw)
+    return await fulfil(issuer, order, record)
 
 
 async def defer(issuer: Issuer, order: Order) -> CredentialResponse:
@@ -78,8 +82,7 @@ async def defer(issuer: Issuer, order: Order) -> CredentialResponse:
         "created_at": issuer.clock(),
         "expires_at": issuer.until(issuer.settings.deferred_lifetime),
     }
-    async with issuer.store.transaction() as tx:
-        await issuer.store.add_deferred(tx, row)
+    await issuer.store.add_deferred(row)
     return CredentialResponse(transaction_id=transaction_id, interval=issuer.settings.deferred_interval.total_seconds())
 
 
@@ -106,17 +109,21 @@ async def fetch_record(issuer: Issuer, order: Order) -> Record:
     return {**agency, **dates, **found}
 
 
-async def fulfil(issuer: Issuer, order: Order, record: Record, draw: Draw | None) -> CredentialResponse:
+async def fulfil(issuer: Issuer, order: Order, record: Record) -> CredentialResponse:
     """Sign, record, and return the response.
 
     Raises:
         CredentialRequestDenied: the register lacks something that the credential must state.
-        TemporarilyUnavailable: the signer does not answer in time; nothing was recorded.
+        TemporarilyUnavailable: the signer does not answer in time, or no status list has places left; nothing was
+            recorded.
     """
-    references = draw.references if draw else [None] * len(order.keys)
+    count = len(order.keys)
+    places = await issuer.open_lists.take(issuer, count=count) if order.configuration.type.status else [None] * count
+    issued_at, expires_at = validity(issuer, order)
     try:
+        claims = order.configuration.claims(record, today=issued_at.date())
         async with asyncio.timeout(issuer.settings.signer_timeout.total_seconds()):
-            signed = await _signed(issuer, order, record, references)
+            signed = await _signed(issuer, order, claims, places, issued_at=issued_at, expires_at=expires_at)
     except TimeoutError as error:
         raise TemporarilyUnavailable("the credentials cannot be signed now, try again later") from error
     except AttributeMissing as error:
@@ -124,10 +131,11 @@ async def fulfil(issuer: Issuer, order: Order, record: Record, draw: Draw | None
             ascii_text(f"the register cannot give what this credential must state: {error.attribute}"),
             detail=str(error),
         ) from error
-    notification_id = b64u_encode(secrets.token_bytes(16))
-    await _record(issuer, order, record, references, notification_id)
+    batch = _Batch(issuer, order, record, places, issued_at=issued_at, expires_at=expires_at)
+    told = await issuer.events.issued(batch.issued())
+    await issuer.store.database.write([*writes.add_issuances(batch.row(), batch.issuances()), *told])
     credentials = tuple(IssuedCredential(credential=each) for each in signed)
-    return CredentialResponse(credentials=credentials, notification_id=notification_id)
+    return CredentialResponse(credentials=credentials, notification_id=batch.notification_id)
 
 
 def validity(issuer: Issuer, order: Order) -> tuple[datetime, datetime]:
@@ -195,76 +203,82 @@ def _order(grant: Any, configuration: Configuration, proofs: Sequence[VerifiedKe
     )
 
 
-async def _spend_and_draw(issuer: Issuer, order: Order, nonces: set[str | None]) -> Draw | None:
-    async def spend(tx: Connection) -> None:
-        for nonce in nonces:
-            value = issuer.hash("c_nonce", (nonce or "").encode())
-            if not await issuer.store.spend(tx, value, until=spent_until(issuer)):
-                raise InvalidNonce("the nonce was used before, fetch another")
-
-    return await draw_with(issuer, spend, count=len(order.keys) if order.configuration.type.status else 0)
+def _nonces(issuer: Issuer, proofs: Sequence[VerifiedKeyProof]) -> list[Once]:
+    """Return the nonces of key proofs, which are still to be spent."""
+    values = {issuer.hash("c_nonce", proof.nonce.encode()) for proof in proofs if proof.nonce}
+    used = InvalidNonce("the nonce was used before, fetch another")
+    return [Once(each, spent_until(issuer), used) for each in values]
 
 
 async def _signed(
-    issuer: Issuer, order: Order, record: Record, references: Sequence[StatusReference | None]
-) -> list[str]:
-    signer, (issued_at, expires_at) = issuer.signer_for(order.configuration), validity(issuer, order)
+    issuer: Issuer, order: Order, claims: Mapping[str, Any], places: Sequence[StatusReference | None],
+    *, issued_at: datetime, expires_at: datetime,
+) -> list[str]:  # fmt: skip
+    signer, prepare = issuer.signer_for(order.configuration), order.configuration.prepare
 
-    async def one(key: PublicKey, reference: StatusReference | None) -> str:
-        unsigned = order.configuration.prepare(
-            record, key=key, signer=signer, status=reference, issued_at=issued_at, expires_at=expires_at
-        )
+    async def one(key: PublicKey, place: StatusReference | None) -> str:
+        unsigned = prepare(claims, key=key, signer=signer, status=place, issued_at=issued_at, expires_at=expires_at)
         signed: str | bytes = await sign(unsigned, signer)
         return b64u_encode(signed) if isinstance(signed, bytes) else signed
 
-    return await asyncio.gather(*map(one, order.keys, references))
+    return await asyncio.gather(*map(one, order.keys, places))
 
 
-async def _record(
-    issuer: Issuer,
-    order: Order,
-    record: Record,
-    references: Sequence[StatusReference | None],
-    notification_id: str,
-) -> None:
-    batch_id = b64u_encode(secrets.token_bytes(16))
-    issued_at, expires_at = validity(issuer, order)
-    common = {
-        "agency_id": issuer.settings.agency_id,
-        "batch_id": batch_id,
-        "grant_id": order.grant.id,
-        "credential_type": order.configuration.type.id,
-        "configuration_id": order.configuration.id,
-        "person_hash": order.grant.person_hash,
-        "status": CredentialStatus.VALID,
-        "record_hash": record_hash(issuer, order.configuration.type, record),
-        "client_id": order.grant.client_id,
-        "wallet_status": list(order.wallet_status) or None,
-        "issued_on": issued_at,
-        "expires_at": expires_at,
-    }
-    rows = [
-        {
-            **common,
-            "id": b64u_encode(secrets.token_bytes(16)),
-            "status_list_id": reference.uri.rpartition("/")[2] if reference else None,
-            "status_index": reference.index if reference else None,
+class _Batch:
+    """The credentials of one answer, as they are recorded: no claims, no keys."""
+
+    def __init__(
+        self, issuer: Issuer, order: Order, record: Record, places: Sequence[StatusReference | None],
+        *, issued_at: datetime, expires_at: datetime,
+    ) -> None:  # fmt: skip
+        self._issuer, self._order, self._record, self._places = issuer, order, record, places
+        self._issued_at, self._expires_at = issued_at, expires_at
+        self._id, self.notification_id, *self._ids = _random_ids(2 + len(places))
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "id": self._id,
+            "agency_id": self._issuer.settings.agency_id,
+            "notification_hash": self._issuer.hash("notification", self.notification_id.encode()),
+            "grant_id": self._order.grant.id,
+            "event": None,
+            "created_at": self._issuer.clock(),
+            "expires_at": self._expires_at,
         }
-        for reference in references
-    ]
-    batch = {
-        "id": batch_id,
-        "agency_id": issuer.settings.agency_id,
-        "notification_hash": issuer.hash("notification", notification_id.encode()),
-        "grant_id": order.grant.id,
-        "event": None,
-        "created_at": issuer.clock(),
-        "expires_at": expires_at,
-    }
-    async with issuer.store.transaction() as tx:
-        await issuer.store.add_issuances(tx, batch, rows)
-        ids = [row["id"] for row in rows]
-        await issuer.events.issued(tx, batch_id=batch_id, credential_type=order.configuration.type.id, ids=ids)
+
+    def issuances(self) -> list[dict[str, Any]]:
+        issuer, grant, configuration = self._issuer, self._order.grant, self._order.configuration
+        common = {
+            "agency_id": issuer.settings.agency_id,
+            "batch_id": self._id,
+            "grant_id": grant.id,
+            "credential_type": configuration.type.id,
+            "configuration_id": configuration.id,
+            "person_hash": grant.person_hash,
+            "status": CredentialStatus.VALID,
+            "record_hash": record_hash(issuer, configuration.type, self._record),
+            "client_id": grant.client_id,
+            "wallet_status": list(self._order.wallet_status) or None,
+            "issued_on": self._issued_at,
+            "expires_at": self._expires_at,
+        }
+        return [
+            {
+                **common,
+                "id": each,
+                "status_list_id": place.uri.rpartition("/")[2] if place else None,
+                "status_index": place.index if place else None,
+            }
+            for each, place in zip(self._ids, self._places, strict=True)
+        ]
+
+    def issued(self) -> Issued:
+        return Issued(self._id, self._order.configuration.type.id, self._ids, self._order.grant, self._expires_at)
+
+
+def _random_ids(count: int) -> list[str]:
+    raw = secrets.token_bytes(_ID_BYTES * count)
+    return [b64u_encode(raw[start : start + _ID_BYTES]) for start in range(0, len(raw), _ID_BYTES)]
 
 
 def record_hash(issuer: Issuer, credential_type: CredentialType, record: Record) -> bytes:

@@ -5,13 +5,11 @@ from typing import Any
 from byoid.encoding import json_loads
 from byoid.issuance.credential import CredentialResponse
 from byoid.keys import PublicKey
-from byoid.service.database import Connection
 from byoid.wire_errors import CredentialRequestDenied, InvalidTransactionId, TemporarilyUnavailable
 from issuer.attributes import NotReady
 from issuer.context import Issuer
 from issuer.credentials import fetch_record, fulfil
 from issuer.orders import Order
-from issuer.status_lists import Draw, draw_with
 from issuer.tables import DeferredState
 
 
@@ -34,12 +32,12 @@ async def fetch_deferred(issuer: Issuer, grant: Any, transaction_id: str) -> Cre
         interval = issuer.settings.deferred_interval.total_seconds()
         return CredentialResponse(transaction_id=transaction_id, interval=interval)
     except CredentialRequestDenied:
-        async with issuer.store.transaction() as tx:
-            await issuer.store.finish_deferred(tx, transaction_hash, DeferredState.REFUSED)
+        await issuer.store.finish_deferred(transaction_hash, DeferredState.REFUSED)
         raise
-    draw = await _finish(issuer, order, transaction_hash)
+    if not await issuer.store.finish_deferred(transaction_hash, DeferredState.DELIVERED):
+        raise InvalidTransactionId("the credentials of this transaction were fetched")
     try:
-        return await fulfil(issuer, order, record, draw)
+        return await fulfil(issuer, order, record)
     except TemporarilyUnavailable:  # nothing was signed: only the drawn places are lost
         await issuer.store.reopen_deferred(transaction_hash)
         raise
@@ -50,13 +48,3 @@ def _order(issuer: Issuer, grant: Any, row: Any) -> Order:
     keys = [PublicKey.from_jwk(jwk) for jwk in jwks]
     configuration = issuer.configurations[row.configuration_id]
     return Order(grant, configuration, keys, row.wallet_status or [], row.maintained_until)
-
-
-async def _finish(issuer: Issuer, order: Order, transaction_hash: bytes) -> Draw | None:
-    """Take the transaction, once, and draw the places of its credentials."""
-
-    async def finish(tx: Connection) -> None:
-        if not await issuer.store.finish_deferred(tx, transaction_hash, DeferredState.DELIVERED):
-            raise InvalidTransactionId("the credentials of this transaction were fetched")
-
-    return await draw_with(issuer, finish, count=len(order.keys) if order.configuration.type.status else 0)

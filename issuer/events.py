@@ -1,28 +1,45 @@
-"""What the agency's other systems may want to hear of: a plug, called inside the transaction that it is about."""
+"""What the agency's other systems may want to hear of: a plug, which writes in the transaction that it is about."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
 
-from byoid.service.database import Connection
+from byoid.service.database import Connection, Write
+
+
+@dataclass(frozen=True)
+class Issued:
+    """Credentials of one answer: signed, about to be recorded, and delivered only after that."""
+
+    batch_id: str
+    credential_type: str
+    ids: Sequence[str]
+    grant: Any
+    expires_at: datetime
 
 
 class Events(Protocol):
-    """Somebody who listens. Await the database only: the transaction is open."""
+    """Somebody who listens."""
 
-    async def issued(self, tx: Connection, *, batch_id: str, credential_type: str, ids: Sequence[str]) -> None:
-        """Hear that credentials were signed and recorded, and are about to be delivered."""
+    async def issued(self, issued: Issued) -> Sequence[Write]:
+        """Return what is to be written together with the record of these credentials."""
         ...
 
     async def notified(self, tx: Connection, *, batch_id: str, event: str) -> None:
-        """Hear for the first time what a wallet says of a batch: accepted, failed or deleted."""
+        """Hear for the first time what a wallet says of a batch: accepted, failed or deleted.
+
+        Await the database only: the transaction is open.
+        """
         ...
 
 
 class NoEvents:
     """Nobody listens."""
 
-    async def issued(self, tx: Connection, *, batch_id: str, credential_type: str, ids: Sequence[str]) -> None:
-        """Do nothing."""
+    async def issued(self, issued: Issued) -> Sequence[Write]:
+        """Write nothing."""
+        return ()
 
     async def notified(self, tx: Connection, *, batch_id: str, event: str) -> None:
         """Do nothing."""

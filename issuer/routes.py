@@ -23,7 +23,7 @@ from byoid.oauth.client_attestation import CHALLENGE_HEADER, ChallengeResponse
 from byoid.oauth.token import parse_token_request
 from byoid.signing import sign
 from byoid.wire_errors import InvalidNotificationRequest
-from issuer.access import require_grant
+from issuer.access import require_access, require_grant
 from issuer.authorization import push
 from issuer.clients import DPOP_NONCE_HEADER, Assertion, authenticate_client
 from issuer.credentials import issue
@@ -31,6 +31,7 @@ from issuer.deferred import fetch_deferred
 from issuer.nonces import NonceKind, create_nonce
 from issuer.notifications import take_notification
 from issuer.offers import OfferNotFound, offer_message
+from issuer.once import spend
 from issuer.status_lists import list_uri
 from issuer.tokens import issue_token
 from issuer.wire import JSON, JWT, answer, credential_answer, form, http_request, media_type, read_request, the_issuer
@@ -95,6 +96,7 @@ async def pushed_authorization_request(request: Request) -> Response:
     client_id = parameters.get("client_id")
     client = await authenticate_client(issuer, http_request(issuer, request), client_id=client_id, assertion=assertion)
     wanted = parse_authorization_request({"client_id": client.client_id or "", **parameters})
+    await spend(issuer, client.once)
     return answer(await push(issuer, wanted, client), status=201)
 
 
@@ -125,9 +127,9 @@ async def nonce(request: Request) -> Response:
 async def credential(request: Request) -> Response:
     """Issue credentials (8)."""
     issuer = the_issuer(request)
-    grant = await require_grant(issuer, http_request(issuer, request))
+    access = await require_access(issuer, http_request(issuer, request))
     wanted = await read_request(issuer, request, parse_credential_request)
-    return credential_answer(wanted, await issue(issuer, grant, wanted))
+    return credential_answer(wanted, await issue(issuer, access, wanted))
 
 
 async def deferred(request: Request) -> Response:

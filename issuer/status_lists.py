@@ -5,15 +5,12 @@ needs two bits (7.1). A list is built from the rows that are not valid, so publi
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from byoid.encoding import b64u_encode
-from byoid.errors import ByoidError
 from byoid.formats.status_array import StatusArray
 from byoid.formats.status_list import StatusReference, prepare_status_list_cwt, prepare_status_list_token
-from byoid.service.database import Connection
 from byoid.signing import sign
 from byoid.wire_errors import TemporarilyUnavailable
 from issuer.context import Issuer
@@ -23,18 +20,8 @@ from issuer.tables import CredentialStatus
 BITS: Final = 2
 _VALUES: Final = {CredentialStatus.VALID: 0, CredentialStatus.REVOKED: 1, CredentialStatus.SUSPENDED: 2}
 _TRIES: Final = 5
+_DRAWN_AT_ONCE: Final = 64
 _DECOYS_IN: Final = 64  # one place of so many is drawn for nobody
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Places in a status list that were never drawn before."""
-
-    references: list[StatusReference]
-
-
-class _ListFull(ByoidError):
-    """Another worker has just taken a list's last places; the next choice is another list."""
 
 
 @dataclass(frozen=True)
@@ -45,48 +32,44 @@ class ChosenList:
     size: int
     key: bytes
 
-    async def draw(self, issuer: Issuer, tx: Connection, *, count: int) -> Draw:
-        """Draw places, in the caller's transaction."""
-        decoys = sum(secrets.randbelow(_DECOYS_IN) == 0 for _ in range(count))
-        places = await issuer.store.draw(tx, self.id, count=count + decoys)
-        if places is None:
-            raise _ListFull("the status list is full")
-        indices = [permute(place, size=self.size, key=self.key) for place in places][:count]
-        return Draw([StatusReference(list_uri(issuer, self.id), index) for index in indices])
-
 
 class OpenLists:
-    """The lists that this process draws from. Each is used until it is full, which its draw tells."""
+    """The places that this process has drawn and not given out yet, and the lists that it draws from.
+
+    Places are drawn many at a time, so that workers seldom wait for each other at a list's row. Those that a process
+    has left when it ends are given to nobody: decoys. A list is used until it is full, which a draw tells.
+    """
 
     def __init__(self) -> None:
-        self._lists: dict[str, ChosenList] = {}
+        self._lists: list[ChosenList] = []
+        self._places: list[StatusReference] = []
 
-    async def choose(self, issuer: Issuer, *, count: int) -> ChosenList:
-        """Choose a list with places left, at random among those that are open; make one where none is."""
+    async def take(self, issuer: Issuer, *, count: int) -> list[StatusReference]:
+        """Return places that nobody else has or will have.
+
+        Raises:
+            TemporarilyUnavailable: other workers were faster at every list; nothing happened.
+        """
+        for _ in range(_TRIES):
+            if count <= len(self._places):
+                taken, self._places = self._places[:count], self._places[count:]
+                return taken
+            drawn = await self._draw(issuer, count=count)
+            self._places += drawn  # a statement of its own: meanwhile others have taken places
+        raise TemporarilyUnavailable("no status list has places left, try again later")
+
+    async def _draw(self, issuer: Issuer, *, count: int) -> list[StatusReference]:
+        most = 2 * count + min(_DRAWN_AT_ONCE, issuer.settings.status_list_size // 16)
         if not self._lists:
-            self._lists = {each.id: each for each in await open_lists(issuer, count=count)}
-        return secrets.choice(list(self._lists.values()))
-
-    def forget(self) -> None:
-        """A list is full: look again which ones are open."""
-        self._lists = {}
-
-
-async def draw_with(issuer: Issuer, first: Callable[[Connection], Awaitable[None]], *, count: int) -> Draw | None:
-    """Do `first` and draw `count` places in one transaction: both happen, or neither; None where none are needed.
-
-    Raises:
-        TemporarilyUnavailable: other workers were faster at every list; nothing happened.
-    """
-    for _ in range(_TRIES):
-        status_list = await issuer.open_lists.choose(issuer, count=count) if count else None
-        try:
-            async with issuer.store.transaction() as tx:
-                await first(tx)
-                return await status_list.draw(issuer, tx, count=count) if status_list else None
-        except _ListFull:
-            issuer.open_lists.forget()
-    raise TemporarilyUnavailable("no status list has places left, try again later")
+            self._lists = await open_lists(issuer, count=most)
+        chosen = secrets.choice(self._lists)
+        drawn = await issuer.store.draw(chosen.id, count=most)
+        if drawn is None:  # the list is full: look again which ones are open
+            self._lists = []
+            return []
+        kept = [place for place in drawn if secrets.randbelow(_DECOYS_IN)]
+        uri = list_uri(issuer, chosen.id)
+        return [StatusReference(uri, permute(place, size=chosen.size, key=chosen.key)) for place in kept]
 
 
 def list_uri(issuer: Issuer, list_id: str) -> str:

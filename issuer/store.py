@@ -42,11 +42,6 @@ _NOW: Final = bindparam("now", type_=offers.c.expires_at.type)
 # --- offers ---
 _INSERT_OFFER = insert(offers)
 _OFFER = select(offers).where(offers.c.id_hash == bindparam("id_hash"), offers.c.expires_at > _NOW)
-_REDEEM_OFFER = (
-    update(offers)
-    .where(offers.c.id_hash == bindparam("key"), offers.c.state == OfferState.OFFERED, offers.c.expires_at > _NOW)
-    .values(state=OfferState.REDEEMED)
-)
 _COUNT_TX_GUESS = (
     update(offers)
     .where(
@@ -108,38 +103,18 @@ _DENY = (
     .values(state=AuthorizationState.DENIED)
 )  # fmt: skip
 _BY_CODE = select(authorizations).where(authorizations.c.code_hash == bindparam("code"))
-_REDEEM_CODE = (
-    update(authorizations)
-    .where(
-        authorizations.c.code_hash == bindparam("code"),
-        authorizations.c.state == AuthorizationState.APPROVED,
-        authorizations.c.code_expires_at > _NOW,
-    )
-    .values(state=AuthorizationState.REDEEMED)
-)
 
 # --- grants ---
-_INSERT_GRANT = insert(grants)
 _GRANT_FOR_TOKEN = select(grants).where(
     grants.c.token_hash == bindparam("token"), grants.c.token_expires_at > _NOW, grants.c.revoked.is_(False)
 )
 _GRANT_FOR_REFRESH = select(grants).where(
     grants.c.refresh_hash == bindparam("refresh"), grants.c.expires_at > _NOW, grants.c.revoked.is_(False)
 )
-_ROTATE_TOKEN = (
-    update(grants)
-    .where(grants.c.refresh_hash == bindparam("refresh"), grants.c.revoked.is_(False))
-    .values(
-        token_hash=bindparam("token"),
-        token_expires_at=bindparam("until", type_=offers.c.expires_at.type),
-        wallet_status=bindparam("new_wallet_status", type_=grants.c.wallet_status.type),
-        wallet_until=bindparam("new_wallet_until", type_=offers.c.expires_at.type),
-    )
-)
 _REVOKE_BY_CODE = update(grants).where(grants.c.code_hash == bindparam("code")).values(revoked=True)
 
 # --- values that may be used once ---
-_SPEND = insert(spent).on_conflict_do_nothing()
+_SPENT = select(spent.c.value_hash).where(spent.c.value_hash.in_(bindparam("hashes", expanding=True)))
 
 # --- status lists ---
 _INSERT_STATUS_LIST = insert(status_lists)
@@ -174,8 +149,6 @@ _DRAW = (
 )
 
 # --- issued credentials ---
-_INSERT_ISSUANCE = insert(issuances)
-_INSERT_BATCH = insert(batches)
 _BATCH = select(batches).where(
     batches.c.notification_hash == bindparam("notification"), batches.c.grant_id == bindparam("grant")
 )
@@ -234,10 +207,6 @@ class Store:
         """Return an offer that has not expired, whatever its state."""
         return (await self.database.fetch(_OFFER, {"id_hash": id_hash, "now": now})).first()
 
-    async def redeem_offer(self, tx: Connection, id_hash: bytes, *, now: datetime) -> bool:
-        """Take an offer, if it is still open."""
-        return (await tx.execute(_REDEEM_OFFER, {"key": id_hash, "now": now})).rowcount == 1
-
     async def count_tx_guess(self, id_hash: bytes, *, limit: int) -> bool:
         """Count a transaction code before it is judged; False if there were `limit` guesses already."""
         return (await self.database.execute(_COUNT_TX_GUESS, {"key": id_hash, "limit": limit})).rowcount == 1
@@ -286,17 +255,9 @@ class Store:
         """Return the authorization request that a code belongs to, whatever its state."""
         return (await self.database.fetch(_BY_CODE, {"code": code_hash})).first()
 
-    async def redeem_code(self, tx: Connection, code_hash: bytes, *, now: datetime) -> bool:
-        """Take a code, if it is fresh and unused."""
-        return (await tx.execute(_REDEEM_CODE, {"code": code_hash, "now": now})).rowcount == 1
-
     async def revoke_grants_of_code(self, code_hash: bytes) -> int:
         """Revoke what a code has given, because it came a second time (RFC 6749 4.1.2)."""
         return (await self.database.execute(_REVOKE_BY_CODE, {"code": code_hash})).rowcount
-
-    async def add_grant(self, tx: Connection, row: Mapping[str, Any]) -> None:
-        """Keep a grant with its access token."""
-        await tx.execute(_INSERT_GRANT, row)
 
     async def grant_for_token(self, token_hash: bytes, *, now: datetime) -> Any | None:
         """Return the grant of an access token that is still good."""
@@ -306,21 +267,9 @@ class Store:
         """Return the grant of a refresh token that is still good."""
         return (await self.database.fetch(_GRANT_FOR_REFRESH, {"refresh": refresh_hash, "now": now})).first()
 
-    async def rotate_token(self, refresh_hash: bytes, token: Mapping[str, Any]) -> bool:
-        """Replace the access token of a grant; the old one stops working."""
-        parameters = {
-            "refresh": refresh_hash, "token": token["token_hash"], "until": token["until"],
-            "new_wallet_status": token["wallet_status"], "new_wallet_until": token["wallet_until"],
-        }  # fmt: skip
-        return (await self.database.execute(_ROTATE_TOKEN, parameters)).rowcount == 1
-
-    async def spend(self, tx: Connection, value_hash: bytes, *, until: datetime) -> bool:
-        """Use a value that may be used once; False if it was used before."""
-        return (await tx.execute(_SPEND, {"value_hash": value_hash, "expires_at": until})).rowcount == 1
-
-    async def spend_now(self, value_hash: bytes, *, until: datetime) -> bool:
-        """Use a value that may be used once, in a transaction of its own; False if it was used before."""
-        return (await self.database.execute(_SPEND, {"value_hash": value_hash, "expires_at": until})).rowcount == 1
+    async def spent(self, value_hashes: Sequence[bytes]) -> set[bytes]:
+        """Return which of these values were used before."""
+        return {row.value_hash for row in await self.database.fetch(_SPENT, {"hashes": list(value_hashes)})}
 
     async def open_status_lists(self, agency_id: str) -> Sequence[Any]:
         """Return the lists that have indices left: id, size and sealed key."""
@@ -330,9 +279,9 @@ class Store:
         """Keep a new list."""
         await self.database.execute(_INSERT_STATUS_LIST, row)
 
-    async def draw(self, tx: Connection, list_id: str, *, count: int) -> range | None:
+    async def draw(self, list_id: str, *, count: int) -> range | None:
         """Draw `count` places of a list, never drawn before; None if it has not so many left."""
-        drawn = (await tx.execute(_DRAW, {"key": list_id, "count": count})).scalar()
+        drawn = (await self.database.execute(_DRAW, {"key": list_id, "count": count})).scalar()
         return None if drawn is None else range(drawn - count, drawn)
 
     async def status_list(self, list_id: str) -> Any | None:
@@ -360,11 +309,6 @@ class Store:
         }  # fmt: skip
         await self.database.execute(_PUBLISHED, parameters)
 
-    async def add_issuances(self, tx: Connection, batch: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Record the credentials of one answer. Only after this may they be delivered."""
-        await tx.execute(_INSERT_BATCH, batch)
-        await tx.execute_many(_INSERT_ISSUANCE, rows)
-
     async def batch(self, notification_hash: bytes, *, grant_id: str) -> Any | None:
         """Return a batch of this grant."""
         return (await self.database.fetch(_BATCH, {"notification": notification_hash, "grant": grant_id})).first()
@@ -373,19 +317,19 @@ class Store:
         """Note what the wallet says of a batch; False if it has said so before."""
         return (await tx.execute(_NOTIFY, {"key": batch_id, "new_event": event})).rowcount == 1
 
-    async def add_deferred(self, tx: Connection, row: Mapping[str, Any]) -> None:
+    async def add_deferred(self, row: Mapping[str, Any]) -> None:
         """Keep an issuance that waits."""
-        await tx.execute(_INSERT_DEFERRED, row)
+        await self.database.execute(_INSERT_DEFERRED, row)
 
     async def deferred(self, transaction_hash: bytes, *, grant_id: str, now: datetime) -> Any | None:
         """Return a deferred issuance of this grant."""
         parameters = {"transaction": transaction_hash, "grant": grant_id, "now": now}
         return (await self.database.fetch(_DEFERRED, parameters)).first()
 
-    async def finish_deferred(self, tx: Connection, transaction_hash: bytes, state: DeferredState) -> bool:
+    async def finish_deferred(self, transaction_hash: bytes, state: DeferredState) -> bool:
         """End a deferred issuance, once."""
         parameters = {"key": transaction_hash, "new_state": state}
-        return (await tx.execute(_FINISH_DEFERRED, parameters)).rowcount == 1
+        return (await self.database.execute(_FINISH_DEFERRED, parameters)).rowcount == 1
 
     async def reopen_deferred(self, transaction_hash: bytes) -> None:
         """Let a deferred issuance wait again, of which nothing was signed."""

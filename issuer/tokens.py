@@ -17,10 +17,12 @@ from byoid.oauth.token import (
     require_tx_code,
 )
 from byoid.wire_errors import InvalidAuthorizationDetails, InvalidDpopProof, InvalidGrant, InvalidScope
+from issuer import writes
 from issuer.authorization import code_hash, require_resource
 from issuer.clients import Client
 from issuer.context import Issuer
 from issuer.offers import PRE_AUTHORIZED, is_transaction_code, offer_for_code
+from issuer.once import spend_and_write
 from issuer.tables import AuthorizationState, OfferState
 
 _TOKEN_BYTES: Final = 32
@@ -35,7 +37,8 @@ async def issue_token(issuer: Issuer, request: TokenRequest, client: Client) -> 
         InvalidAuthorizationDetails: more is asked than was granted.
         InvalidScope: more is asked than was granted.
         InvalidTarget: for another credential issuer.
-        InvalidDpopProof: no DPoP proof: no token is given out that its thief could use.
+        InvalidDpopProof: no DPoP proof: no token is given out that its thief could use; or it was used before.
+        OAuthError: another proof of the client was used before.
     """
     if client.dpop_jkt is None and client.certificate_hash is None:
         raise InvalidDpopProof("a DPoP proof is needed")
@@ -61,10 +64,8 @@ async def _redeem_offer(issuer: Issuer, request: PreAuthorizedCodeTokenRequest, 
     granted = _narrow(offer.configuration_ids, request)
     person = issuer.open(offer.person, column="offer.person", row=offer.id_hash)
     grant = _Grant(issuer, client, granted, bool(request.authorization_details), person, offer.person_hash)
-    async with issuer.store.transaction() as tx:
-        if not await issuer.store.redeem_offer(tx, offer.id_hash, now=issuer.clock()):
-            raise InvalidGrant("the pre-authorized code was used")
-        await issuer.store.add_grant(tx, grant.row())
+    steps = [writes.redeem_offer(offer.id_hash, now=issuer.clock()), writes.add_grant(grant.row())]
+    await spend_and_write(issuer, client.once, steps, refusal=InvalidGrant("the pre-authorized code was used"))
     return grant.response()
 
 
@@ -96,10 +97,8 @@ async def _redeem_code(issuer: Issuer, request: AuthorizationCodeTokenRequest, c
     if found.state == AuthorizationState.REDEEMED:  # RFC 6749 4.1.2: somebody has two copies of the code
         await issuer.store.revoke_grants_of_code(hash_)
         raise InvalidGrant("the code was used before; what it gave is revoked")
-    async with issuer.store.transaction() as tx:
-        if not await issuer.store.redeem_code(tx, hash_, now=issuer.clock()):
-            raise InvalidGrant("the code was used or has expired")
-        await issuer.store.add_grant(tx, grant.row())
+    steps = [writes.redeem_code(hash_, now=issuer.clock()), writes.add_grant(grant.row())]
+    await spend_and_write(issuer, client.once, steps, refusal=InvalidGrant("the code was used or has expired"))
     return grant.response()
 
 
@@ -126,8 +125,8 @@ async def _refresh(issuer: Issuer, request: RefreshTokenRequest, client: Client)
         "wallet_status": client.status.to_claim() if client.status else None,
         "wallet_until": client.status_maintained_until,
     }
-    if not await issuer.store.rotate_token(refresh_hash, parameters):
-        raise InvalidGrant("the refresh token was revoked")
+    steps = [writes.rotate_token(refresh_hash, parameters)]
+    await spend_and_write(issuer, client.once, steps, refusal=InvalidGrant("the refresh token was revoked"))
     return _response(issuer, client, token, None, grant.configuration_ids, by_details=grant.by_details)
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from byoid.service.database import Connection
+from byoid.service.database import Connection, Write, execute_writes
 from byoid.service.outbox import Destination, Outbox
 from byoid.service.seal import Sealer
 from issuer.agency_store import AgencyStore
+from issuer.events import Issued
 
 EVENTS: Final = (
     "credential.issued", "credential.accepted", "credential.failed", "credential.deleted",
@@ -45,9 +46,12 @@ class Webhooks:
 
     async def tell(self, tx: Connection, event: str, content: Mapping[str, Any], *, now: datetime) -> None:
         """Write a message to everybody who listens to this event."""
-        for row in await self._rows(now):
-            if event in row.events:
-                await self._outbox.enqueue(tx, receiver=row.id, type_=event, content=dict(content), now=now)
+        await execute_writes(tx, await self.messages(event, content, now=now))
+
+    async def messages(self, event: str, content: Mapping[str, Any], *, now: datetime) -> list[Write]:
+        """Return a message to everybody who listens to this event, to be written by the caller."""
+        listeners = [row.id for row in await self._rows(now) if event in row.events]
+        return [self._outbox.message(receiver=each, type_=event, content=dict(content), now=now) for each in listeners]
 
     async def send_code(self, tx: Connection, content: Mapping[str, Any], *, now: datetime) -> None:
         """Write a message to the system that hands transaction codes to people."""
@@ -80,12 +84,14 @@ class WebhookEvents:
         self._webhooks = webhooks
         self._clock = clock
 
-    async def issued(self, tx: Connection, *, batch_id: str, credential_type: str, ids: Sequence[str]) -> None:
-        """Hear that credentials were signed and recorded, and are about to be delivered."""
-        now = self._clock()
-        await self._store.note_subject(tx, batch_id, now=now)
-        content = {"batch": batch_id, "type": credential_type, "credentials": list(ids)}
-        await self._webhooks.tell(tx, "credential.issued", content, now=now)
+    async def issued(self, issued: Issued) -> Sequence[Write]:
+        """Return what is to be written together with the record of these credentials."""
+        now, grant = self._clock(), issued.grant
+        subject = self._store.subject(
+            person_hash=grant.person_hash, person=grant.person, grant_id=grant.id, expires_at=issued.expires_at, now=now
+        )
+        content = {"batch": issued.batch_id, "type": issued.credential_type, "credentials": list(issued.ids)}
+        return [subject, *await self._webhooks.messages("credential.issued", content, now=now)]
 
     async def notified(self, tx: Connection, *, batch_id: str, event: str) -> None:
         """Hear for the first time what a wallet says of a batch."""

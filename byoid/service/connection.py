@@ -72,3 +72,40 @@ class Transaction(Connection):
 
 class Lost(ByoidError):
     """The body caught a database error and went on; nothing was committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One of several writes that happen together or not at all.
+
+    Args:
+        statement: an insert, update or delete that returns no rows.
+        rows: its parameters, one set or several.
+        changes: how many rows a single set must change. Several sets are not counted.
+    """
+
+    statement: Statement
+    rows: Sequence[Mapping[str, Any]]
+    changes: int = 1
+
+
+class Unchanged(ByoidError):
+    """A write did not change as many rows as it must, so nothing was written. `index` tells which."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"write {index} did not change what it must")
+        self.index = index
+
+
+async def execute_writes(tx: Connection, writes: Sequence[Write]) -> None:
+    """Execute writes in a transaction, which is to be rolled back when this raises.
+
+    Raises:
+        Unchanged: one does not change as many rows as it must.
+        Conflict: a constraint forbids one.
+    """
+    for index, write in enumerate(writes):
+        if len(write.rows) > 1:
+            await tx.execute_many(write.statement, write.rows)
+        elif (await tx.execute(write.statement, write.rows[0])).rowcount != write.changes:
+            raise Unchanged(index)

@@ -10,7 +10,7 @@ Architecture section 8. Statements are SQLAlchemy Core, constants of a `store.py
 One-shot values and changes of state are compare-and-set, judged by `rowcount`. Portable SQL only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -21,7 +21,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from byoid.service.columns import Json, UtcDateTime, service_metadata
-from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction
+from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction, Unchanged, Write, execute_writes
 from byoid.service.sqlite import SqliteEngine
 from byoid.service.statements import NO_PARAMETERS, Statement, insert
 
@@ -37,7 +37,10 @@ __all__ = [
     "Lost",
     "Result",
     "Transaction",
+    "Unchanged",
     "UtcDateTime",
+    "Write",
+    "execute_writes",
     "insert",
     "service_metadata",
 ]
@@ -85,6 +88,21 @@ class Database:
     async def execute(self, statement: Statement, parameters: Mapping[str, Any] = NO_PARAMETERS) -> Result:
         """Execute one statement as a transaction of its own."""
         return await self._engine.execute(statement, parameters)
+
+    async def write(self, writes: Sequence[Write], *, durable: bool = True) -> None:
+        """Execute writes as one transaction, in one round trip where the engine can: all of them, or nothing.
+
+        Args:
+            writes: in their order.
+            durable: whether they must be on disk when this returns. Else they are there for everybody and survive the
+                death of the process, but a power failure may undo them as long as no later durable write is back. For
+                what only matters together with a later write, such as a nonce that was spent.
+
+        Raises:
+            Unchanged: one does not change as many rows as it must; nothing was written.
+            Conflict: a constraint forbids one; nothing was written.
+        """
+        await self._engine.write(writes, durable=durable)
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any] = NO_PARAMETERS) -> Result:
         """Execute one statement that only reads."""

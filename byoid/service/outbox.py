@@ -18,7 +18,7 @@ from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, bi
 from standardwebhooks import Webhook
 
 from byoid.encoding import json_dumps
-from byoid.service.database import Connection, Database, UtcDateTime, insert
+from byoid.service.database import Connection, Database, UtcDateTime, Write, insert
 from byoid.service.seal import Sealer
 
 _logger = logging.getLogger(__name__)
@@ -84,12 +84,17 @@ class Outbox:
 
     async def enqueue(self, tx: Connection, *, receiver: str, type_: str, content: Any, now: datetime) -> str:
         """Write a message in the caller's transaction; return its id."""
+        write = self.message(receiver=receiver, type_=type_, content=content, now=now)
+        await tx.execute(write.statement, write.rows[0])
+        return str(write.rows[0]["id"])
+
+    def message(self, *, receiver: str, type_: str, content: Any, now: datetime) -> Write:
+        """Return a message, to be written in the transaction that causes it."""
         message_id = str(uuid.uuid4())
         body = json_dumps({"type": type_, "timestamp": now.isoformat(), "data": content})
         sealed = self._sealer.seal(body, table="outbox", column="sealed_body", row_id=message_id)
         row = {"id": message_id, "receiver": receiver, "sealed_body": sealed, "tries": 0, "due_at": now}
-        await tx.execute(self._insert, row)
-        return message_id
+        return Write(self._insert, [row])
 
     async def deliver_due(self, database: Database, *, now: datetime) -> int:
         """Try every message that is due; return how many arrived."""

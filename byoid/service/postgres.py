@@ -1,9 +1,13 @@
-"""PostgreSQL through asyncpg: a pool without reset queries, and statements that were compiled once.
+"""PostgreSQL through asyncpg: a few connections that are kept, and statements that were compiled once.
 
-No session state is ever left on a connection (no SET, no advisory locks, no LISTEN), so releasing it needs no query.
+No session state is ever left on a connection (no SET, no advisory locks, no LISTEN), so giving it back needs no query;
+asyncpg's own pool costs as much CPU as a statement. Writes that happen together go as one statement, each a
+data-changing `WITH` query; where one of them changes too little, or the database has no such queries, as a transaction.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -12,15 +16,17 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import Dialect
 
-from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction
-from byoid.service.statements import NO_PARAMETERS, Statement, Statements
+from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction, Write, execute_writes
+from byoid.service.statements import NO_PARAMETERS, PreparedStatement, Statement, Statements
 
 COMMAND_TIMEOUT_SECONDS: Final = 30
 _STATEMENT_CACHE: Final = 512
+_MAX_JOINED: Final = 500  # they are as few as the steps of a protocol; the bound only catches a mistake
+_PARAMETER: Final = re.compile(r"\$(\d+)")
 
 
 class PostgresConnection(Connection):
-    """Executes on a connection of the pool, which it holds while it is entered."""
+    """Executes on a connection of the engine, which it holds while it is entered."""
 
     def __init__(self, engine: "PostgresEngine") -> None:
         self._engine = engine
@@ -37,7 +43,7 @@ class PostgresConnection(Connection):
                 return Result(rows, len(rows))
             status: str = await raw.execute(prepared.sql, *arguments)
         except asyncpg.IntegrityConstraintViolationError as error:
-            raise Conflict(f"constraint {error.constraint_name} of {error.table_name}") from error
+            raise _conflict(error) from error
         return Result((), int(status.rpartition(" ")[2]))  # "UPDATE 1", "INSERT 0 1", "DELETE 3"
 
     async def execute_many(self, statement: Statement, parameters: Sequence[Mapping[str, Any]]) -> None:
@@ -49,40 +55,37 @@ class PostgresConnection(Connection):
         try:
             await raw.executemany(prepared.sql, [prepared.arguments(each) for each in parameters])
         except asyncpg.IntegrityConstraintViolationError as error:
-            raise Conflict(f"constraint {error.constraint_name} of {error.table_name}") from error
+            raise _conflict(error) from error
 
     def _require_open(self) -> Any:
         if self._raw is None:
             raise RuntimeError("the transaction is over")
         return self._raw
 
-    async def _release(self) -> None:
-        raw, self._raw = self._raw, None
-        await self._engine.pool.release(raw)
-
 
 class PostgresReader(PostgresConnection):
     """A connection that only reads; each statement sees what is committed when it runs."""
 
     async def __aenter__(self) -> Self:
-        self._raw = await self._engine.pool.acquire()
+        self._raw = await self._engine.connections.take()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._release()
+        raw, self._raw = self._raw, None
+        self._engine.connections.give_back(raw, error)
 
 
 class PostgresTransaction(PostgresConnection, Transaction):
     """One transaction, READ COMMITTED: a compare-and-set waits for a rival's commit and then looks again."""
 
     async def __aenter__(self) -> Self:
-        self._raw = await self._engine.pool.acquire()
+        self._raw = await self._engine.connections.take()
         try:
             await self._raw.execute("BEGIN")
-        except BaseException:
-            await self._release()
+        except BaseException as error:
+            self._give_back(error)
             raise
         return self
 
@@ -92,39 +95,81 @@ class PostgresTransaction(PostgresConnection, Transaction):
         try:
             status = await self._raw.execute("COMMIT" if kind is None else "ROLLBACK")
         except BaseException:
-            self._raw.terminate()  # nobody knows its state: it must not go back to the pool with an open transaction
+            self._raw.terminate()  # nobody knows its state: it must not be used again with an open transaction
             raise
         finally:
-            await self._release()
+            self._give_back(None)
         if kind is None and status != "COMMIT":
             raise Lost("a statement of this transaction failed; nothing was committed")
 
+    def _give_back(self, error: BaseException | None) -> None:
+        raw, self._raw = self._raw, None
+        self._engine.connections.give_back(raw, error)
+
+
+class Connections:
+    """The connections of one process: opened when they are needed, kept, and never more than so many at once."""
+
+    def __init__(self, connect: Callable[[], Any], *, most: int) -> None:
+        self._connect = connect
+        self._idle: list[Any] = []
+        self._turns = asyncio.Semaphore(most)
+
+    async def take(self) -> Any:
+        """Return a connection that nobody else uses until it is given back."""
+        await self._turns.acquire()
+        try:
+            while self._idle:
+                raw = self._idle.pop()
+                if not raw.is_closed():  # the server may have gone away since
+                    return raw
+            return await self._connect()
+        except BaseException:
+            self._turns.release()
+            raise
+
+    def give_back(self, raw: Any, error: BaseException | None) -> None:
+        """Keep a connection for the next, unless what was interrupted on it may still be running."""
+        if error is not None and isinstance(error, asyncio.CancelledError | TimeoutError | OSError):
+            raw.terminate()
+        if not raw.is_closed():
+            self._idle.append(raw)
+        self._turns.release()
+
+    async def close(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            await self._idle.pop().close()
+
 
 class PostgresEngine:
-    """A pool of connections to one database."""
+    """A few connections to one database."""
 
-    def __init__(self, pool: Any) -> None:
-        self.pool = pool
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
         self.dialect: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
         self.statements = Statements(self.dialect)
+        self._joined: dict[tuple[tuple[PreparedStatement, int], ...], str] = {}
 
     @classmethod
     async def open(cls, url: URL, *, max_connections: int = 10) -> Self:
         """Connect. `?host=` in the URL names a directory with a socket, `?ssl=` is asyncpg's."""
-        pool = await asyncpg.create_pool(
-            host=url.query.get("host") or url.host,
-            port=url.port,
-            user=url.username,
-            password=url.password,
-            database=url.database,
-            ssl=url.query.get("ssl"),
-            min_size=1,
-            max_size=max_connections,
-            reset=_keep,
-            command_timeout=COMMAND_TIMEOUT_SECONDS,
-            statement_cache_size=_STATEMENT_CACHE,
-        )
-        return cls(pool)
+
+        async def connect() -> Any:
+            return await asyncpg.connect(
+                host=url.query.get("host") or url.host,
+                port=url.port,
+                user=url.username,
+                password=url.password,
+                database=url.database,
+                ssl=url.query.get("ssl"),
+                command_timeout=COMMAND_TIMEOUT_SECONDS,
+                statement_cache_size=_STATEMENT_CACHE,
+            )
+
+        engine = cls(Connections(connect, most=max_connections))
+        async with engine.read():
+            return engine
 
     def transaction(self) -> PostgresTransaction:
         """Return a transaction to enter."""
@@ -139,16 +184,65 @@ class PostgresEngine:
         async with self.read() as connection:
             return await connection.execute(statement, parameters)
 
+    async def write(self, writes: Sequence[Write], *, durable: bool) -> None:
+        """Execute writes together. Every commit is durable here: what it waits for costs no CPU of ours."""
+        if all(len(write.rows) == 1 for write in writes) and await self._write_at_once(writes):
+            return
+        async with self.transaction() as tx:
+            await execute_writes(tx, writes)  # which of them changes too little is told here
+
     async def run_script(self, statements: Sequence[str]) -> None:
         """Run data definitions, each by itself: over all tables at once, they could deadlock with who works on them."""
-        async with self.pool.acquire() as raw:
+        raw = await self.connections.take()
+        try:
             for statement in statements:
                 await raw.execute(statement)
+        finally:
+            self.connections.give_back(raw, None)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.pool.close()
+        await self.connections.close()
+
+    async def _write_at_once(self, writes: Sequence[Write]) -> bool:
+        """Execute writes as one statement; False if nothing was written and a transaction must tell why."""
+        prepared = [self.statements.prepare(write.statement, write.rows[0]) for write in writes]
+        arguments = [prepared.arguments(write.rows[0]) for prepared, write in zip(prepared, writes, strict=True)]
+        key = tuple(zip(prepared, [write.changes for write in writes], strict=True))
+        sql = self._joined.get(key)
+        if sql is None:
+            if len(self._joined) >= _MAX_JOINED:
+                self._joined.clear()
+            sql = self._joined[key] = _join(key)
+        raw, failure = await self.connections.take(), None
+        try:
+            await raw.execute(sql, *(value for each in arguments for value in each))
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise _conflict(error) from error
+        except (asyncpg.DivisionByZeroError, asyncpg.FeatureNotSupportedError):
+            return False
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self.connections.give_back(raw, failure)
+        return True
 
 
-async def _keep(connection: object) -> None:
-    """Leave a released connection as it is."""
+def _join(writes: Sequence[tuple[PreparedStatement, int]]) -> str:
+    """Write statements as one, which fails by a division by zero where one does not change as many rows as it must."""
+    queries, conditions, before = [], [], 0
+    for number, (statement, changes) in enumerate(writes):
+        queries.append(f"w{number} AS ({_shifted(statement.sql, before)} RETURNING 1)")
+        conditions.append(f"(SELECT count(*) FROM w{number}) = {changes}")  # noqa: S608  # our own number
+        before += statement.parameters
+    return f"WITH {', '.join(queries)} SELECT 1 / CASE WHEN {' AND '.join(conditions)} THEN 1 ELSE 0 END"
+
+
+def _shifted(sql: str, by: int) -> str:
+    """Number the parameters of a statement on from those before it."""
+    return _PARAMETER.sub(lambda found: f"${int(found[1]) + by}", sql)
+
+
+def _conflict(error: Any) -> Conflict:
+    return Conflict(f"constraint {error.constraint_name} of {error.table_name}")

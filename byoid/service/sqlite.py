@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import Dialect
 
-from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction
+from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction, Write, execute_writes
 from byoid.service.statements import NO_PARAMETERS, Statement, Statements
 
 _logger = logging.getLogger(__name__)
@@ -58,6 +58,13 @@ class SqliteConnection(Connection):
 
     async def execute(self, statement: Statement, parameters: Mapping[str, Any] = NO_PARAMETERS) -> Result:
         """Execute one statement."""
+        return self._run(statement, parameters)
+
+    async def execute_many(self, statement: Statement, parameters: Sequence[Mapping[str, Any]]) -> None:
+        """Execute one statement with many sets of parameters."""
+        self._run_many(statement, parameters)
+
+    def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> Result:
         prepared = self._statements.prepare(statement, parameters)
         try:
             cursor = self._raw.execute(prepared.sql, prepared.arguments(parameters))
@@ -68,8 +75,7 @@ class SqliteConnection(Connection):
             raise Conflict(str(error)) from error
         return Result(rows, len(rows))
 
-    async def execute_many(self, statement: Statement, parameters: Sequence[Mapping[str, Any]]) -> None:
-        """Execute one statement with many sets of parameters."""
+    def _run_many(self, statement: Statement, parameters: Sequence[Mapping[str, Any]]) -> None:
         if not parameters:
             return
         prepared = self._statements.prepare(statement, parameters[0])
@@ -94,14 +100,15 @@ class SqliteReader(SqliteConnection):
 class SqliteTransaction(SqliteConnection, Transaction):
     """One transaction; a savepoint where others wait in the same group for their commit."""
 
-    def __init__(self, engine: "SqliteEngine") -> None:
+    def __init__(self, engine: "SqliteEngine", *, durable: bool = True) -> None:
         super().__init__(engine.writer, engine.statements, engine.integrity_error)
         self._engine = engine
+        self._durable = durable
         self._lost = False
         self._open = False
 
     async def __aenter__(self) -> Self:
-        await self._engine.begin()
+        await self._engine.begin(durable=self._durable)
         self._open = True
         return self
 
@@ -120,7 +127,7 @@ class SqliteTransaction(SqliteConnection, Transaction):
         """Execute one statement."""
         self._require_open()
         try:
-            return await super().execute(statement, parameters)
+            return self._run(statement, parameters)
         except BaseException:
             self._lost = True
             raise
@@ -129,7 +136,7 @@ class SqliteTransaction(SqliteConnection, Transaction):
         """Execute one statement with many sets of parameters."""
         self._require_open()
         try:
-            await super().execute_many(statement, parameters)
+            self._run_many(statement, parameters)
         except BaseException:
             self._lost = True
             raise
@@ -162,6 +169,7 @@ class SqliteEngine:
         self._owner: asyncio.Task[Any] | None = None
         self._finished: list[asyncio.Future[None]] = []
         self._commit_is_due = False
+        self._syncs = True
 
     def transaction(self) -> SqliteTransaction:
         """Return a transaction to enter."""
@@ -175,6 +183,11 @@ class SqliteEngine:
         """Execute one statement in a transaction of its own."""
         async with self.transaction() as tx:
             return await tx.execute(statement, parameters)
+
+    async def write(self, writes: Sequence[Write], *, durable: bool) -> None:
+        """Execute writes in one transaction."""
+        async with SqliteTransaction(self, durable=durable) as tx:
+            await execute_writes(tx, writes)
 
     async def run_script(self, statements: Sequence[str]) -> None:
         """Run data definitions in one transaction."""
@@ -192,8 +205,8 @@ class SqliteEngine:
         if self._guard is not None:
             self._guard.close()
 
-    async def begin(self) -> None:
-        """Wait for the writer's turn, then begin a group or join the one that is open."""
+    async def begin(self, *, durable: bool = True) -> None:
+        """Wait for the writer's turn, then begin a group or join the one that is open, which is durable."""
         task = asyncio.current_task()
         if self._owner is not None and self._owner is task:
             raise RuntimeError("a transaction inside a transaction")
@@ -203,6 +216,7 @@ class SqliteEngine:
             if self._finished:
                 self.writer.execute("SAVEPOINT member")
             else:
+                self._require_sync(durable)
                 await self._begin_group()
         except BaseException:
             self._end_turn()
@@ -210,6 +224,9 @@ class SqliteEngine:
 
     async def commit(self) -> None:
         """End the turn, and return when the group's commit is on disk."""
+        if not self._syncs:
+            self._commit_alone()
+            return
         if self._finished:
             try:
                 self.writer.execute("RELEASE member")
@@ -223,6 +240,21 @@ class SqliteEngine:
         if len(self._finished) == 1:
             loop.call_soon(self._commit_group)
         await durable
+
+    def _require_sync(self, durable: bool) -> None:
+        """Say whether the next commit waits for the disk. One that does takes along all that did not before it."""
+        if durable != self._syncs:
+            self.writer.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._syncs = durable
+
+    def _commit_alone(self) -> None:
+        """Commit a transaction that needs no fsync: there is nothing to share with a group."""
+        try:
+            self.writer.execute("COMMIT")
+        except self._error:
+            self.rollback()
+            raise
+        self._end_turn()
 
     def rollback(self) -> None:
         """Undo this transaction only; the finished ones of its group stay."""

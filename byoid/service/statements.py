@@ -6,6 +6,7 @@ Only what is portable is compiled: tables, Core constructs and `insert` of this 
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import BindParameter, Delete, Insert, Select, Update
@@ -39,13 +40,16 @@ class PreparedStatement:
         expanded = compiled.construct_expanded_state({name: lists.get(name) for name in self.names})
         self.sql = expanded.statement
         order = expanded.positiontup or []
+        self.parameters = len(order)
         self._constants = {key: expanded.parameters[key] for key in order if key not in self.names}
-        self._writers = [(key, _impl(_bind(compiled, key).type, dialect).bind_processor(dialect)) for key in order]
+        self._values = _getter(order)
+        writers = [_impl(_bind(compiled, key).type, dialect).bind_processor(dialect) for key in order]
+        self._writers = [(place, write) for place, write in enumerate(writers) if write]
         self.returns_rows = bool(columns)
         # Typed as Any: mypy knows no named tuple whose fields are found at run time.
         self._row: Any = namedtuple("Row", [name for name, _ in columns], rename=True)  # type: ignore[misc]  # as above
-        self._readers = [_impl(type_, dialect).result_processor(dialect, None) for _, type_ in columns]
-        self._reads = any(self._readers)
+        readers = [_impl(type_, dialect).result_processor(dialect, None) for _, type_ in columns]
+        self._readers = [(place, read) for place, read in enumerate(readers) if read]
 
     def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the parameters in the driver's order and types.
@@ -53,20 +57,33 @@ class PreparedStatement:
         Raises:
             TypeError: a parameter is missing, or is not one of the statement's.
         """
-        if parameters.keys() != self.names:
+        if len(parameters) != len(self.names) or not self.names.issuperset(parameters):
             raise TypeError(f"expected the parameters {sorted(self.names)}, got {sorted(parameters)}")
-        values = {**parameters, **self._constants} if self._constants else parameters
-        return [values[key] if write is None else write(values[key]) for key, write in self._writers]
+        found = list(self._values({**parameters, **self._constants} if self._constants else parameters))
+        for place, write in self._writers:
+            found[place] = write(found[place])
+        return found
 
     def rows(self, raw: Iterable[Any]) -> list[Any]:
         """Return the driver's rows as named tuples of Python values."""
-        if not self._reads:
-            return list(map(self._row._make, raw))
-        readers = self._readers
-        return [
-            self._row._make([read(value) if read else value for read, value in zip(readers, row, strict=True)])
-            for row in raw
-        ]
+        return list(map(self._row._make, map(self._read, raw) if self._readers else raw))
+
+    def _read(self, row: Iterable[Any]) -> list[Any]:
+        found = list(row)
+        for place, read in self._readers:
+            found[place] = read(found[place])
+        return found
+
+
+def _getter(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Iterable[Any]]:
+    """Return what picks these members of a mapping, in this order."""
+    match len(names):
+        case 0:
+            return lambda _: ()
+        case 1:
+            return lambda values: (values[names[0]],)
+        case _:
+            return itemgetter(*names)
 
 
 class Statements:

@@ -11,7 +11,7 @@ PID = {"credential_configuration_id": "pid_sd_jwt"}
 
 
 async def test_a_promise_outlives_a_signer_that_does_not_answer(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def hangs(*_: Any) -> list[str]:
+    async def hangs(*_: Any, **__: Any) -> list[str]:
         raise TimeoutError
 
     wallet = await peer.wallet_with_token()

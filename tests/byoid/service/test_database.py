@@ -25,7 +25,18 @@ from sqlalchemy import (
 )
 
 from byoid.service import sqlite
-from byoid.service.database import Conflict, Database, Expiry, Json, Lost, UtcDateTime, insert, service_metadata
+from byoid.service.database import (
+    Conflict,
+    Database,
+    Expiry,
+    Json,
+    Lost,
+    Unchanged,
+    UtcDateTime,
+    Write,
+    insert,
+    service_metadata,
+)
 
 METADATA = service_metadata()
 NONCES = Table(
@@ -454,3 +465,87 @@ async def test_what_was_acknowledged_survives_kill_9(file: Path) -> None:
     await database.close()
     assert set(said) <= stored
     assert len(stored) <= len(said) + 4
+
+
+ADD_TWO = insert(NONCES).values([{"hash": bindparam(f"hash_{n}"), "used": False} for n in range(2)])
+ADD_TWO_ONCE = ADD_TWO.on_conflict_do_nothing()
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_writes_happen_together(nonces: Database, durable: bool) -> None:
+    two = {"hash_0": "a", "hash_1": "b"}
+    await nonces.write([Write(ADD_TWO, [two], changes=2), Write(SPEND, [{"value": "c"}], changes=0)], durable=durable)
+    await nonces.write([Write(SPEND, [{"value": "a"}]), Write(ADD, [{"hash": "d"}])], durable=durable)
+    assert await count(nonces) == 3
+    assert (await nonces.fetch(ONE, {"value": "a"})).rows[0].used
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_write_that_changes_too_little_undoes_all(nonces: Database, durable: bool) -> None:
+    await nonces.execute(ADD, {"hash": "a"})
+    with pytest.raises(Unchanged) as unknown:
+        await nonces.write([Write(ADD, [{"hash": "b"}]), Write(SPEND, [{"value": "z"}])], durable=durable)
+    assert unknown.value.index == 1
+    with pytest.raises(Unchanged) as used:
+        one_of_two = Write(ADD_TWO_ONCE, [{"hash_0": "a", "hash_1": "b"}], changes=2)
+        await nonces.write([one_of_two, Write(ADD, [{"hash": "c"}])], durable=durable)
+    assert used.value.index == 0
+    assert await count(nonces) == 1
+
+
+async def test_a_write_that_breaks_a_constraint_undoes_all(nonces: Database) -> None:
+    await nonces.execute(ADD, {"hash": "a"})
+    with pytest.raises(Conflict):
+        await nonces.write([Write(ADD, [{"hash": "b"}]), Write(ADD, [{"hash": "a"}])])
+    with pytest.raises(Conflict):
+        await nonces.write([Write(ADD, [{"hash": "b"}]), Write(ADD, [{"hash": "c"}, {"hash": "a"}])])
+    assert await count(nonces) == 1
+
+
+async def test_writes_of_many_rows_happen_together_too(nonces: Database) -> None:
+    await nonces.write([Write(ADD, [{"hash": each} for each in "abc"]), Write(SPEND, [{"value": "a"}])])
+    assert await count(nonces) == 3
+
+
+async def test_one_of_many_rivals_writes(nonces: Database) -> None:
+    await nonces.execute(ADD, {"hash": "a"})
+    writes = [[Write(SPEND, [{"value": "a"}]), Write(ADD, [{"hash": f"of {n}"}])] for n in range(8)]
+    answers = await asyncio.gather(*map(nonces.write, writes), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in answers) == ["NoneType", *["Unchanged"] * 7]
+    assert await count(nonces) == 2
+
+
+async def test_durable_and_other_writes_take_turns(nonces: Database) -> None:
+    async def write(number: int) -> None:
+        await nonces.write([Write(ADD, [{"hash": str(number)}])], durable=number % 2 == 0)
+
+    await asyncio.gather(*map(write, range(20)))
+    assert await count(nonces) == 20
+
+
+async def test_only_a_durable_write_waits_for_the_disk(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/a.db")
+    try:
+        await database.create_all(METADATA)
+        engine = database._engine
+        assert isinstance(engine, sqlite.SqliteEngine)
+        levels = []
+        for durable in (False, True, False):
+            await database.write([Write(ADD, [{"hash": str(len(levels))}])], durable=durable)
+            levels.append(engine.writer.execute("PRAGMA synchronous").fetchone()[0])
+        await database.execute(ADD, {"hash": "d"})
+        levels.append(engine.writer.execute("PRAGMA synchronous").fetchone()[0])
+    finally:
+        await database.close()
+    assert levels == [1, 2, 1, 2]  # NORMAL, FULL
+
+
+async def test_an_interrupted_write_leaves_a_good_connection(nonces: Database) -> None:
+    await nonces.execute(ADD, {"hash": "a"})
+    for _ in range(12):  # more than there are connections
+        task = asyncio.create_task(nonces.write([Write(SPEND, [{"value": "a"}]), Write(ADD, [{"hash": "b"}])]))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await nonces.execute(ADD, {"hash": "c"})
+    assert (await nonces.fetch(ONE, {"value": "c"})).rows

@@ -1,0 +1,92 @@
+"""What a token or credential request writes: each step's rows together, so that all of them are there or none.
+
+Changes of state are compare-and-set: a write that changes no row undoes its step (`Database.write`). What a step reads
+is in `store.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Insert, bindparam, update
+
+from byoid.service.database import UtcDateTime, Write, insert
+from issuer.store import authorizations, batches, grants, issuances, offers, spent
+from issuer.tables import AuthorizationState, OfferState
+
+_TIME: Final = UtcDateTime()
+_NOW: Final = bindparam("now", type_=_TIME)
+_REDEEM_OFFER = (
+    update(offers)
+    .where(offers.c.id_hash == bindparam("key"), offers.c.state == OfferState.OFFERED, offers.c.expires_at > _NOW)
+    .values(state=OfferState.REDEEMED)
+)
+_REDEEM_CODE = (
+    update(authorizations)
+    .where(
+        authorizations.c.code_hash == bindparam("code"),
+        authorizations.c.state == AuthorizationState.APPROVED,
+        authorizations.c.code_expires_at > _NOW,
+    )
+    .values(state=AuthorizationState.REDEEMED)
+)
+_INSERT_GRANT = insert(grants)
+_ROTATE_TOKEN = (
+    update(grants)
+    .where(grants.c.refresh_hash == bindparam("refresh"), grants.c.revoked.is_(False))
+    .values(
+        token_hash=bindparam("token"),
+        token_expires_at=bindparam("until", type_=_TIME),
+        wallet_status=bindparam("new_wallet_status", type_=grants.c.wallet_status.type),
+        wallet_until=bindparam("new_wallet_until", type_=_TIME),
+    )
+)
+_INSERT_ISSUANCE = insert(issuances)
+_INSERT_BATCH = insert(batches)
+
+
+def spend(values: Mapping[bytes, datetime]) -> Write:
+    """Use values that may be used once, each kept until its time."""
+    row: dict[str, Any] = {}
+    for number, (value_hash, until) in enumerate(values.items()):
+        row |= {f"value_{number}": value_hash, f"until_{number}": until}
+    return Write(_spend(len(values)), [row], changes=len(values))
+
+
+def redeem_offer(id_hash: bytes, *, now: datetime) -> Write:
+    """Take an offer, if it is still open."""
+    return Write(_REDEEM_OFFER, [{"key": id_hash, "now": now}])
+
+
+def redeem_code(code_hash: bytes, *, now: datetime) -> Write:
+    """Take a code, if it is fresh and unused."""
+    return Write(_REDEEM_CODE, [{"code": code_hash, "now": now}])
+
+
+def add_grant(row: Mapping[str, Any]) -> Write:
+    """Keep a grant with its access token."""
+    return Write(_INSERT_GRANT, [row])
+
+
+def rotate_token(refresh_hash: bytes, token: Mapping[str, Any]) -> Write:
+    """Replace the access token of a grant; the old one stops working."""
+    parameters = {
+        "refresh": refresh_hash, "token": token["token_hash"], "until": token["until"],
+        "new_wallet_status": token["wallet_status"], "new_wallet_until": token["wallet_until"],
+    }  # fmt: skip
+    return Write(_ROTATE_TOKEN, [parameters])
+
+
+def add_issuances(batch: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Write]:
+    """Record the credentials of one answer. Only after this may they be delivered."""
+    return [Write(_INSERT_BATCH, [batch]), Write(_INSERT_ISSUANCE, rows)]
+
+
+@cache  # as many as a request has keys, which the metadata bound
+def _spend(count: int) -> Insert:
+    rows = [
+        {"value_hash": bindparam(f"value_{number}"), "expires_at": bindparam(f"until_{number}", type_=_TIME)}
+        for number in range(count)
+    ]
+    return insert(spent).values(rows).on_conflict_do_nothing()
