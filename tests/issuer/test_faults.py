@@ -253,7 +253,7 @@ class FailingSigner:
     (None, 503, "temporarily_unavailable"), (OSError("the HSM is gone"), 500, "server_error"),
 ], ids=["hangs", "fails"])  # fmt: skip
 async def test_a_signer_that_does_not_sign(open_issuer, error, status, code) -> None:
-    async with open_issuer(signer_timeout=0.05) as peer:
+    async with open_issuer(signer_timeout=0.5) as peer:
         wallet, whole = await peer.wallet_with_token(), peer.issuer
         failing = FailingSigner(whole.signers.credential, error)
         peer.app.state.issuer = replace(whole, keys=Keys(replace(whole.signers, credential=failing)))
