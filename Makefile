@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test check format lint types imports unit bench load chaos grow memory lock clean peers
+.PHONY: help demo test check format lint types imports unit bench load chaos grow memory lock clean peers sbom
 help: ## show what there is
 	@grep -E '^[a-z.]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -58,6 +58,9 @@ memory: .venv/.ready ## memory idle and under load: SECONDS= JSON=1
 
 mutants: .venv/.ready ## mutation testing of formats, trust and presentation
 	$(BIN)/mutmut run $(ARGS)
+
+sbom: .venv/.ready ## the bill of materials of what runs in production: dist/byoid.cdx.json
+	@tools/sbom dist/byoid.cdx.json
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv lock -q && uv export -q --all-extras --no-emit-project --format requirements.txt --no-header --no-annotate -o requirements.lock >/dev/null && rm -f uv.lock
