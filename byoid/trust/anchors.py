@@ -43,12 +43,14 @@ class TrustAnchor:
     """A certificate that is trusted for some purposes because `source` says so.
 
     A `pinned` one is trusted as a signer itself, and certifies nobody; any other certifies signers, and does not sign.
+    `name` is what the source calls whoever it belongs to.
     """
 
     certificate: x509.Certificate
     purposes: frozenset[Purpose]
     source: str
     pinned: bool = False
+    name: str | None = None
 
     @cached_property
     def der(self) -> bytes:

@@ -25,6 +25,7 @@ TYPE: Final = "trustlist+jwt"
 LIST_TYPE: Final = "http://uri.etsi.org/19602/LoTEType/"
 SERVICE_TYPE: Final = "http://uri.etsi.org/19602/SvcType/"
 MAX_BYTES: Final = 4 << 20
+ALL_PURPOSES: Final = frozenset(Purpose) - {Purpose.TRUSTED_LIST}
 ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512"})
 
 _ACCEPTED_TYPES: Final = ("", "JOSE", TYPE)  # JAdES leaves `typ` open; none is as good as JOSE
@@ -41,6 +42,17 @@ _PURPOSES: Final[Mapping[str, frozenset[Purpose]]] = {
     f"{SERVICE_TYPE}WRPAC/Issuance": frozenset({Purpose.ACCESS}),
     f"{SERVICE_TYPE}WRPRC/Issuance": frozenset({Purpose.REGISTRATION}),
     f"{SERVICE_TYPE}WRPRC/Revocation": frozenset({Purpose.STATUS}),
+}
+# The annexes say which services a list of the EU may hold: whoever runs one kind of list speaks about no other service.
+_SERVICES: Final[Mapping[str, str]] = {
+    f"{LIST_TYPE}{list_type}": f"{SERVICE_TYPE}{services}"
+    for list_type, services in (
+        ("EUPIDProvidersList", "PID/"),  # Annex D
+        ("EUWalletProvidersList", "WalletSolution/"),  # Annex E
+        ("EUWRPACProvidersList", "WRPAC/"),  # Annex F
+        ("EUWRPRCProvidersList", "WRPRC/"),  # Annex G
+        ("EUPubEAAProvidersList", "PubEAA/"),  # Annex H
+    )
 }
 _GOOD_STATUS: Final = ("/notified", "/granted")
 
@@ -152,13 +164,15 @@ def verify_trusted_list(
     anchors: TrustAnchors,
     now: datetime,
     list_type: str | None = None,
+    purposes: Collection[Purpose] = ALL_PURPOSES,
     last_sequence_number: int = 0,
     algorithms: Collection[str] = ALGORITHMS,
 ) -> TrustedList:
     """Verify a signed list and read it into trust anchors.
 
     A certificate of a CA certifies signers; any other is pinned as the signer itself. A service whose type is not
-    known or whose status is not good gives no anchor, nor does a certificate that cannot be read.
+    known, does not belong into a list of this type, or whose status is not good gives no anchor, nor does a certificate
+    that cannot be read.
 
     Args:
         token: the compact JWS.
@@ -166,6 +180,7 @@ def verify_trusted_list(
         anchors: who may sign lists: pinned signers or CAs with the purpose TRUSTED_LIST.
         now: the time of the check.
         list_type: the `LoTEType` that is expected, None for any.
+        purposes: what the caller lets this list speak about.
         last_sequence_number: of the list that was read before.
         algorithms: the signature algorithms that are acceptable.
 
@@ -191,7 +206,8 @@ def verify_trusted_list(
     issued_at, next_update = _require_current(scheme, now, last_sequence_number)
     if list_type is not None and scheme.LoTEType != list_type:
         raise WrongType(f"expected a list of type {list_type}, got another")
-    found = [_anchor(*each, source) for each in _listed(content.TrustedEntitiesList)]
+    services = _SERVICES.get(scheme.LoTEType or "", SERVICE_TYPE)
+    found = [_anchor(*each, source) for each in _listed(content.TrustedEntitiesList, services, frozenset(purposes))]
     readable = TrustAnchors(anchor for anchor in found if anchor is not None)
     return TrustedList(
         source, scheme.LoTEType, scheme.LoTESequenceNumber, issued_at, next_update, readable, found.count(None)
@@ -290,24 +306,31 @@ def _require_no_critical_extensions(content: ListOfTrustedEntities) -> None:
         raise MalformedInput("the list has a critical extension, and byoid knows none")
 
 
-def _listed(entities: Iterable[TrustedEntity]) -> Iterator[tuple[str, frozenset[Purpose], PkiObject]]:
+def _listed(
+    entities: Iterable[TrustedEntity], services: str, allowed: frozenset[Purpose]
+) -> Iterator[tuple[str, frozenset[Purpose], PkiObject]]:
     """Return the certificates of the services that are in good standing, with their entities' names and purposes."""
     for entity in entities:
         name = entity.TrustedEntityInformation.TEName[0].value
         for service in entity.TrustedEntityServices:
             information = service.ServiceInformation
-            purposes = _PURPOSES.get(information.ServiceTypeIdentifier or "")
-            if purposes and (information.ServiceStatus is None or information.ServiceStatus.endswith(_GOOD_STATUS)):
+            service_type = information.ServiceTypeIdentifier or ""
+            purposes = _PURPOSES.get(service_type, frozenset()) & allowed
+            if purposes and service_type.startswith(services) and _is_good(information.ServiceStatus):
                 for certificate in information.ServiceDigitalIdentity.X509Certificates:
                     yield name, purposes, certificate
+
+
+def _is_good(status: str | None) -> bool:
+    return status is None or status.endswith(_GOOD_STATUS)
 
 
 def _anchor(name: str, purposes: frozenset[Purpose], listed: PkiObject, source: str) -> TrustAnchor | None:
     try:
         certificate = x509.load_der_x509_certificate(base64.b64decode(listed.val, validate=True))
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        return TrustAnchor(certificate, purposes, f"{source} ({name})", pinned=not constraints.ca)
+        return TrustAnchor(certificate, purposes, source, pinned=not constraints.ca, name=name)
     except x509.ExtensionNotFound:
-        return TrustAnchor(certificate, purposes, f"{source} ({name})", pinned=True)
+        return TrustAnchor(certificate, purposes, source, pinned=True, name=name)
     except (ValueError, x509.InvalidVersion):  # one entity's broken certificate must not take the others' trust away
         return None

@@ -102,12 +102,10 @@ def test_a_list_becomes_anchors_of_its_services(pki, publish, signers, now):
     assert trusted.issued_at == now
     assert trusted.next_update == now + timedelta(days=30)
     assert trusted.anchors.anchors == (
-        TrustAnchor(pki.root.certificate, frozenset({Purpose.PID, Purpose.MDOC}), f"{SOURCE} (PID Provider)"),
-        TrustAnchor(pki.leaf, frozenset({Purpose.STATUS}), f"{SOURCE} (Status Issuer)", pinned=True),
+        TrustAnchor(pki.root.certificate, frozenset({Purpose.PID, Purpose.MDOC}), SOURCE, name="PID Provider"),
+        TrustAnchor(pki.leaf, frozenset({Purpose.STATUS}), SOURCE, pinned=True, name="Status Issuer"),
     )
-    assert verify_chain(pki.chain, anchors=trusted.anchors, purpose=Purpose.PID, now=now).anchor.source.startswith(
-        SOURCE
-    )
+    assert verify_chain(pki.chain, anchors=trusted.anchors, purpose=Purpose.PID, now=now).anchor.source == SOURCE
 
 
 def test_what_is_prepared_is_verified(pki, operator, signers, now):
@@ -144,7 +142,7 @@ def test_the_signer_of_a_list_can_be_pinned(pki, publish, operator, now):
     ],
 )
 def test_each_service_has_its_purposes(pki, publish, signers, now, service_type, purposes):
-    token = publish(entity(text(pki.root.certificate), service_type=service_type))
+    token = publish(entity(text(pki.root.certificate), service_type=service_type), LoTEType=None)
     assert [anchor.purposes for anchor in read(token, signers, now).anchors.anchors] == [purposes]
 
 
@@ -166,6 +164,42 @@ def test_a_service_that_was_withdrawn_gives_no_anchor(pki, publish, signers, now
 @pytest.mark.parametrize("service_type", ["Register", "WRPAC/Revocation", "Unheard/Of"])
 def test_a_service_of_another_kind_gives_no_anchor(pki, publish, signers, now, service_type):
     assert len(read(publish(entity(text(pki.root.certificate), service_type=service_type)), signers, now).anchors) == 0
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("list_type", "own"),
+    [
+        ("EUPIDProvidersList", "PID/Issuance"),
+        ("EUWalletProvidersList", "WalletSolution/Issuance"),
+        ("EUWRPACProvidersList", "WRPAC/Issuance"),
+        ("EUWRPRCProvidersList", "WRPRC/Issuance"),
+        ("EUPubEAAProvidersList", "PubEAA/Issuance"),
+    ],
+)
+def test_a_list_speaks_about_no_services_of_other_lists(pki, publish, signers, now, list_type, own):
+    services = [
+        "PID/Issuance", "PID/Revocation", "WalletSolution/Issuance", "WalletSolution/Revocation", "WRPAC/Issuance",
+        "WRPRC/Issuance", "WRPRC/Revocation", "PubEAA/Issuance", "PubEAA/Revocation", "EAA/Issuance",
+    ]  # fmt: skip
+    entities = [entity(text(pki.root.certificate), service_type=each, name=each) for each in services]
+    found = read(publish(*entities, LoTEType=LIST_TYPE + list_type), signers, now).anchors.anchors
+
+    kind = own.partition("/")[0] + "/"
+    assert [anchor.name for anchor in found] == [each for each in services if each.startswith(kind)]
+
+
+@pytest.mark.hostile
+def test_a_list_speaks_only_about_what_the_caller_lets_it(pki, publish, signers, now):
+    token = publish(entity(text(pki.root.certificate)), entity(text(pki.leaf), service_type="PID/Revocation"))
+    found = read(token, signers, now, purposes=[Purpose.PID]).anchors.anchors
+    assert [anchor.purposes for anchor in found] == [{Purpose.PID}]
+
+
+@pytest.mark.hostile
+def test_no_list_names_operators_of_lists(pki, publish, signers, now):
+    services = [entity(text(pki.root.certificate), service_type=each) for each in ("LoTE/Issuance", "TrustedList")]
+    assert len(read(publish(*services, LoTEType=None), signers, now).anchors) == 0
 
 
 @pytest.mark.hostile
