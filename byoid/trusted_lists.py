@@ -1,0 +1,126 @@
+"""Trust anchors that follow lists of trusted entities: fetched in time, verified, and the last good one kept.
+
+ETSI TS 119 602 6.3.14 (next update), ARF TLPub_07 (the signer comes from the Official Journal, and is pinned here). The
+client is injected, and guarded (`byoid.service.http`). A list that does not verify never takes the place of one that
+did; a list that is overdue gives no trust any more.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import httpx2
+
+from byoid.errors import ByoidError, MalformedInput
+from byoid.fetch import fetch
+from byoid.trust.anchors import Purpose, TrustAnchors
+from byoid.trust.trusted_list import ALL_PURPOSES, MAX_BYTES, TrustedList, verify_trusted_list
+
+MAX_REDIRECTS: Final = 3
+NEVER_ASKED: Final = datetime.min.replace(tzinfo=UTC)
+_ACCEPTED: Final = (  # no media type is registered for a signed list, and the signature says more than any
+    "application/jose", "application/jwt", "application/json", "application/octet-stream", "text/plain",
+)  # fmt: skip
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ListToFollow:
+    """A list whose word counts: where it is, its `LoTEType`, who signs it, and what it may speak about.
+
+    `signers` are the certificates that are pinned, more than one while a new one takes over (purpose TRUSTED_LIST).
+    """
+
+    url: str
+    list_type: str
+    signers: TrustAnchors
+    purposes: frozenset[Purpose] = ALL_PURPOSES
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """A list, what was read of it last, and when it is to be asked again."""
+
+    to_follow: ListToFollow
+    ask_at: datetime = NEVER_ASKED
+    last: TrustedList | None = None
+
+    def anchors(self, now: datetime) -> TrustAnchors:
+        """Return what the list says, nothing once it is overdue."""
+        return self.last.anchors if self.last and now <= self.last.next_update else TrustAnchors()
+
+
+class FollowedTrust:
+    """Anchors of one's own, and those of lists that are followed. `anchors` is another set only if trust has changed.
+
+    lists = FollowedTrust(own, [ListToFollow(url, list_type, signers)], client=guarded)
+    await lists.refresh(now=now)  # at start, and then every minute: it asks only when it is time
+    """
+
+    def __init__(
+        self,
+        own: TrustAnchors,
+        lists: Sequence[ListToFollow] = (),
+        *,
+        client: httpx2.AsyncClient,
+        interval: timedelta = timedelta(hours=6),
+        retry: timedelta = timedelta(minutes=5),
+    ) -> None:
+        """Begin with one's own anchors alone.
+
+        Args:
+            own: anchors that no list says.
+            lists: what to follow.
+            client: the guarded HTTP client.
+            interval: how often a list is asked at least; half the time to its next update, if that is sooner.
+            retry: how soon it is asked again after it could not be had.
+        """
+        self._own, self._client, self._interval, self._retry = own, client, interval, retry
+        self._followed = [_Followed(each) for each in lists]
+        self.anchors = own
+
+    async def refresh(self, *, now: datetime) -> bool:
+        """Ask the lists that it is time to ask, and leave out those that are overdue; say whether trust has changed."""
+        self._followed = [await self._asked(each, now) if each.ask_at <= now else each for each in self._followed]
+        anchors = self._own.union(*(each.anchors(now) for each in self._followed))
+        if anchors.identity == self.anchors.identity:
+            return False
+        self.anchors = anchors
+        return True
+
+    async def _asked(self, followed: _Followed, now: datetime) -> _Followed:
+        try:
+            found = await self._read(followed, now)
+        except ByoidError as error:
+            _logger.warning("the trusted list %s was not refreshed: %s", followed.to_follow.url, error)
+            return _Followed(followed.to_follow, now + self._retry, followed.last)
+        return _Followed(
+            followed.to_follow, now + min(self._interval, max((found.next_update - now) / 2, self._retry)), found
+        )
+
+    async def _read(self, followed: _Followed, now: datetime) -> TrustedList:
+        """Fetch and verify a list.
+
+        Raises:
+            PeerError: it cannot be fetched.
+            ByoidError: it does not verify, or is older than the last.
+        """
+        wanted, last = followed.to_follow, followed.last
+        content = await fetch(
+            self._client, wanted.url, accept=_ACCEPTED, max_bytes=MAX_BYTES, max_redirects=MAX_REDIRECTS
+        )
+        try:
+            token = content.decode("ascii").strip()
+        except UnicodeDecodeError:
+            raise MalformedInput("expected a trusted list in ASCII") from None
+        return verify_trusted_list(
+            token,
+            source=wanted.url,
+            anchors=wanted.signers,
+            now=now,
+            list_type=wanted.list_type,
+            purposes=wanted.purposes,
+            last_sequence_number=last.sequence_number if last else 0,
+        )
