@@ -103,8 +103,10 @@ async def _redeem_code(issuer: Issuer, request: AuthorizationCodeTokenRequest, c
 
 
 def _require_same_keys(found: Any, client: Client) -> None:
-    """Demand the keys that the pushed request was made with (RFC 9449 10, ABCA 9)."""
-    if found.instance_jkt not in {None, client.instance_jkt} or found.dpop_jkt not in {None, client.dpop_jkt}:
+    """Demand the keys that the pushed request was made with (RFC 9449 10, ABCA 9), and its certificate."""
+    bound = (found.instance_jkt, found.dpop_jkt, found.certificate_hash)
+    shown = (client.instance_jkt, client.dpop_jkt, client.certificate_hash)
+    if any(one not in {None, other} for one, other in zip(bound, shown, strict=True)):
         raise InvalidGrant("the code is bound to another key")
 
 
