@@ -22,7 +22,6 @@ from byoid.service.outbox import Outbox
 from byoid.service.pages import SecurityHeaders
 from byoid.service.seal import Sealer
 from byoid.service.tracing import telemetry, tracer_provider
-from byoid.service.trust_files import load_trust
 from byoid.trust.x509 import ChainCache
 from verifier.context import Verifier
 from verifier.jobs import keep_statuses_fresh
@@ -34,6 +33,7 @@ from verifier.services import Services
 from verifier.settings import VerifierSettings
 from verifier.store import Store
 from verifier.tables import VerifierTable, outbox, rate_limits, transactions
+from verifier.trusted_lists import follow, keep_lists_fresh
 from verifier.web import pages
 
 
@@ -90,7 +90,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opened() as verifier:
             app.state.verifier = verifier
-            refreshing = asyncio.create_task(keep_statuses_fresh(verifier))
+            refreshing = asyncio.gather(keep_statuses_fresh(verifier), keep_lists_fresh(verifier))
             try:
                 yield
             finally:
@@ -114,7 +114,9 @@ async def open_verifier(
         if settings.profile == "demo":
             await database.create_all(VerifierTable.metadata)
         async with http_client(settings, mounts=mounts, ssl_context=ssl_context) as client:
-            yield make_verifier(settings, database, client, clock=clock)
+            verifier = make_verifier(settings, database, client, clock=clock)
+            await verifier.trust.refresh(now=clock())
+            yield verifier
     finally:
         await database.close()
 
@@ -123,7 +125,7 @@ def make_verifier(
     settings: VerifierSettings, database: Database, client: httpx2.AsyncClient, *, clock: Callable[[], datetime]
 ) -> Verifier:
     """Make the context of every operation."""
-    sealer, store, anchors = Sealer.from_settings(settings), Store(database), load_trust(settings.trust)
+    sealer, store, trust = Sealer.from_settings(settings), Store(database), follow(settings, client)
     services = Services(settings, store, sealer, clock)
 
     def concluded(transaction: Transaction) -> Callable[[Connection], Awaitable[None]] | None:
@@ -133,10 +135,10 @@ def make_verifier(
         settings=settings,
         store=store,
         services=services,
-        policies=SqlPolicies(store, anchors=anchors, infos=services.infos, max_policies=settings.max_policies),
+        policies=SqlPolicies(store, trust=trust, infos=services.infos, max_policies=settings.max_policies),
         transactions=SqlTransactions(database, transactions, sealer, on_concluded=concluded),
         sealer=sealer,
-        anchors=anchors,
+        trust=trust,
         statuses=StatusListCache(client, minimum=settings.status_minimum),
         cache=ChainCache(),
         outbox=Outbox(outbox, sealer=sealer, client=client, find=services.destination),

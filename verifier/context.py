@@ -11,6 +11,7 @@ from byoid.service.outbox import Outbox
 from byoid.service.seal import Sealer
 from byoid.trust.anchors import TrustAnchors
 from byoid.trust.x509 import ChainCache
+from byoid.trusted_lists import FollowedTrust
 from verifier.policies import SqlPolicies
 from verifier.services import KnownService, Services
 from verifier.settings import VerifierSettings
@@ -29,12 +30,17 @@ class Verifier:
     policies: SqlPolicies
     transactions: SqlTransactions
     sealer: Sealer
-    anchors: TrustAnchors
+    trust: FollowedTrust
     statuses: StatusListCache
     cache: ChainCache
     outbox: Outbox
     clock: Callable[[], datetime]
     _parties: dict[str, tuple[KnownService, RelyingParty]] = field(default_factory=dict)
+
+    @property
+    def anchors(self) -> TrustAnchors:
+        """Whom the verifier trusts now: its own trust file's, and those of the lists that it follows."""
+        return self.trust.anchors
 
     def party(self, service: KnownService) -> RelyingParty:
         """Return the relying-party flow of a service, as long as nothing else is known of the service."""

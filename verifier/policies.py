@@ -23,6 +23,7 @@ from byoid.relying_party.messages import QueryDefinition, QueryView, SamePersonR
 from byoid.relying_party.policy import Policy
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.signers import demanded_purposes, is_pid
+from byoid.trusted_lists import FollowedTrust
 from verifier.errors import NotFound
 from verifier.store import NEVER, Store
 
@@ -41,9 +42,16 @@ class Named:
 
 
 def compile_policy(
-    definition: QueryDefinition, *, anchors: TrustAnchors, verifier_info: Sequence[VerifierInfo] = ()
+    definition: QueryDefinition,
+    *,
+    anchors: TrustAnchors,
+    verifier_info: Sequence[VerifierInfo] = (),
+    lasting: bool = False,
 ) -> Policy:
     """Make the policy of a definition.
+
+    One that is kept already (`lasting`) may have lost whom it trusts, where a list is overdue or has changed: then it
+    accepts nobody.
 
     Raises:
         MalformedInput: the DCQL query breaks a rule, a pinned certificate cannot be read, there is no trust for a
@@ -55,7 +63,7 @@ def compile_policy(
     lists = {name for rule in definition.trust.values() for name in rule.lists}
     return Policy(
         query=query,
-        trust={each.id: _trust(definition, each, anchors) for each in query.credentials},
+        trust={each.id: _trust(definition, each, anchors, lasting=lasting) for each in query.credentials},
         status=StatusPolicy(frozenset(definition.status.accept_unavailable), frozenset(definition.status.require)),
         status_anchors=TrustAnchors(each for each in anchors.anchors if each.source in lists),
         same_person=tuple(map(_same_person, definition.same_person)),
@@ -91,7 +99,9 @@ def _require_asked(definition: QueryDefinition, query: DcqlQuery) -> None:
         raise MalformedInput(f"no credential query is called {', '.join(sorted(unknown))}")
 
 
-def _trust(definition: QueryDefinition, credential: CredentialQuery, anchors: TrustAnchors) -> X509Trust:
+def _trust(
+    definition: QueryDefinition, credential: CredentialQuery, anchors: TrustAnchors, *, lasting: bool
+) -> X509Trust:
     rule = definition.trust.get(credential.id) or definition.trust.get(OTHERS)
     if rule is None:
         raise MalformedInput(f"trust does not say whose signature counts for {credential.id}")
@@ -99,11 +109,12 @@ def _trust(definition: QueryDefinition, credential: CredentialQuery, anchors: Tr
     purposes = tuple(map(Purpose, rule.purposes)) or demanded_purposes(types, mdoc=mdoc)
     could_be_pid = types is None or is_pid(types)
     listed = TrustAnchors(each for each in anchors.anchors if each.source in rule.lists)
-    _require_lists(rule, listed)
+    if not lasting:
+        _require_lists(rule, listed)
     # Pinned for this query by name: whatever is asked, these may sign it.
     pinned = frozenset({*purposes, Purpose.PID} if could_be_pid else purposes)
     trusted = listed.union(*(TrustAnchors.from_pem(pem.encode(), pinned, "pinned", pinned=True) for pem in rule.pinned))
-    if not _somebody_may_sign(trusted, purposes, pid=could_be_pid):
+    if not lasting and not _somebody_may_sign(trusted, purposes, pid=could_be_pid):
         raise MalformedInput(f"nobody is trusted to sign {credential.id}")
     return _fitting(X509Trust(trusted, purposes), credential)
 
@@ -133,11 +144,15 @@ def _same_person(rule: SamePersonRule) -> SamePerson:
 
 
 class SqlPolicies:
-    """The policies of all services, by the id of their row, which never changes: each worker compiles them once."""
+    """The policies of all services, by the id of their row, which never changes.
 
-    def __init__(self, store: Store, *, anchors: TrustAnchors, infos: Infos, max_policies: int) -> None:
+    Each worker compiles them once, and anew when trust has changed.
+    """
+
+    def __init__(self, store: Store, *, trust: FollowedTrust, infos: Infos, max_policies: int) -> None:
         self._store = store
-        self._anchors = anchors
+        self._trust = trust
+        self._anchors = trust.anchors
         self._infos = infos
         self._max = max_policies
         self._compiled: OrderedDict[str, Named] = OrderedDict()
@@ -153,21 +168,27 @@ class SqlPolicies:
 
     async def named(self, policy_id: str) -> Named | None:
         """Return a policy with its name."""
+        if self._anchors is not self._trust.anchors:
+            self._anchors = self._trust.anchors
+            self._compiled.clear()
         found = self._compiled.get(policy_id)
         if found is None:
             row = await self._store.query(policy_id)
             if row is None:
                 return None
-            found = Named(row.name, row.service_id, await self.compile(row.service_id, row.definition))
+            found = Named(row.name, row.service_id, await self._policy(row.service_id, row.definition, lasting=True))
             while len(self._compiled) >= self._max:
                 self._compiled.popitem(last=False)
             self._compiled[policy_id] = found
         return found
 
     async def compile(self, service_id: str, definition: dict[str, Any]) -> Policy:
-        """Make the policy of a definition for a service, with its registration."""
-        parsed = parse_message(QueryDefinition, definition)
-        return compile_policy(parsed, anchors=self._anchors, verifier_info=await self._infos(service_id))
+        """Make the policy of a new definition for a service, with its registration."""
+        return await self._policy(service_id, definition, lasting=False)
+
+    async def _policy(self, service_id: str, definition: dict[str, Any], *, lasting: bool) -> Policy:
+        parsed, infos = parse_message(QueryDefinition, definition), await self._infos(service_id)
+        return compile_policy(parsed, anchors=self._trust.anchors, verifier_info=infos, lasting=lasting)
 
 
 async def define_query(

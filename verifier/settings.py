@@ -4,10 +4,26 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
+from byoid.trust.anchors import Purpose
+from byoid.trust.trusted_list import ALL_PURPOSES
+
+
+class TrustedListSetting(BaseModel):
+    """A list of trusted entities to follow (ETSI TS 119 602). A query names it by its URL."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(pattern="^https://")
+    # What follows LoTEType/ in the list's own type, such as EUPIDProvidersList, or a whole URI.
+    type: str = Field(min_length=1)
+    # The certificates (PEM) of those who may sign it, and nobody else.
+    signer: Path
+    # What it may speak about.
+    purposes: frozenset[Purpose] = Field(default=ALL_PURPOSES, min_length=1)
 
 
 class VerifierSettings(ServiceSettings):
@@ -22,6 +38,10 @@ class VerifierSettings(ServiceSettings):
     keys: Path
     # Whom to trust (byoid.service.trust_files). A query names lists of it by `source`.
     trust: Path
+    # Lists whose trusted entities are trusted too, as JSON: [{"url": …, "type": …, "signer": …}].
+    trusted_lists: tuple[TrustedListSetting, ...] = ()
+    # How often a list is asked at least; sooner, if its next update is.
+    trusted_list_interval: timedelta = timedelta(hours=6)
     # https pages of wallets that are offered beside the custom scheme; a web wallet cannot own one.
     wallet_endpoints: tuple[str, ...] = ()
     # How long a worker believes an API key, and what it knows of a service, without looking again.
