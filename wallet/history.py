@@ -5,7 +5,7 @@ a value of a claim: names and places only (DASH_03a). Entries are sealed like ev
 nobody but the citizen can delete one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -172,7 +172,12 @@ async def conclude(contents: Contents, item: HistoryItem, **changes: Any) -> His
 
 
 async def load_history(
-    contents: Contents, *, search: str = "", transactions: Collection[Transaction] = (), party: str | None = None
+    contents: Contents,
+    *,
+    search: str = "",
+    transactions: Collection[Transaction] = (),
+    party: str | None = None,
+    shown: Callable[["HistoryItem"], str] | None = None,
 ) -> list[HistoryItem]:
     """Return entries, newest first.
 
@@ -181,6 +186,7 @@ async def load_history(
         search: words that must all occur in who it was, what it was about or why; any case.
         transactions: only these.
         party: only with the party of this key.
+        shown: what a page shows of an entry, in the citizen's language; it is searched too.
     """
     words = search[:MAX_SEARCH].casefold().split()
     found = [_item(kept) for kept in await contents.all(Kind.HISTORY)]
@@ -189,7 +195,7 @@ async def load_history(
         for item in found
         if (not transactions or item.entry.transaction_type in transactions)
         and (party is None or item.entry.party.key == party)
-        and _contains(item.entry, words)
+        and _contains(item.entry, words, shown(item) if shown and words else "")
     )
     return sorted(chosen, key=lambda item: item.entry.time, reverse=True)
 
@@ -275,14 +281,14 @@ def _party_members(party: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _contains(entry: Entry, words: Sequence[str]) -> bool:
+def _contains(entry: Entry, words: Sequence[str], shown: str) -> bool:
     if not words:
         return True
     claims = (*entry.list_of_claims_requested, *entry.list_of_claims_presented)
     names = [str(part) for each in claims for path in each.claims for part in path if part is not None]
     texts = [entry.party.name, *(text.content for text in entry.purpose), *names]
     texts += [each.credential_identifier for each in claims]
-    haystack = " ".join(texts).casefold()
+    haystack = " ".join([*texts, shown]).casefold()
     return all(word in haystack for word in words)
 
 

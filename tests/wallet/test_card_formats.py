@@ -18,7 +18,7 @@ ENGLISH = Catalogue("en", {})
 
 def kept(
     card_id: str,
-    format: Format = SD_JWT_VC,  # noqa: A002 - the spec's noun
+    format: Format = SD_JWT_VC,
     *,
     state: CardState = CardState.VALID,
     issuer: str = "https://a.example",

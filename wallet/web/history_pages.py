@@ -1,5 +1,6 @@
 """Pages of the history: search, an entry in full, and what a citizen can do about it."""
 
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from wallet import history, rights
 from wallet.cards import load_cards
 from wallet.context import Visit
-from wallet.web.history_views import claim_labels, deletion_draft, entry_view, history_line, report_draft
+from wallet.web.history_views import claim_labels, deletion_draft, entry_view, history_line, report_draft, shown_words
 from wallet.web.site import PageRoute, Site, SiteContext, Visitor, see_other
 
 router: Final = APIRouter(route_class=PageRoute)
@@ -19,8 +20,11 @@ router: Final = APIRouter(route_class=PageRoute)
 async def history_page(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """List what was received, shown and refused."""
     search, card, party = (request.query_params.get(name, "") for name in ("search", "card", "party"))
-    items = await history.load_history(visit.contents, search=search, party=party or None)
     say = site.catalogue(request)
+    labels = claim_labels(await load_cards(visit.contents), say)
+    items = await history.load_history(
+        visit.contents, search=search, party=party or None, shown=partial(shown_words, labels=labels, catalogue=say)
+    )
     lines = [history_line(item, say) for item in items if not card or card in item.entry.cards]
     filters = {"search": search, "card": card, "party": party}
     return site.render(request, "history.html", visit=visit, tab="history", lines=lines, **filters)

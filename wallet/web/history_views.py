@@ -149,6 +149,13 @@ def entry_view(item: HistoryItem, labels: ClaimLabels, catalogue: Catalogue) -> 
     )
 
 
+def shown_words(item: HistoryItem, labels: ClaimLabels, catalogue: Catalogue) -> str:
+    """Return what a citizen reads of an entry, to search in it."""
+    line, entry = history_line(item, catalogue), item.entry
+    named = _named((*entry.list_of_claims_requested, *entry.list_of_claims_presented), labels)
+    return " ".join([line.what, line.who, line.note, *(name for each in named for name in each.names)])
+
+
 def done_view(item: HistoryItem, catalogue: Catalogue) -> DoneView:
     """Say how a presentation ended."""
     entry, say = item.entry, catalogue.gettext

@@ -4,6 +4,7 @@
 and every request to anybody but the three servers fail the test. `phone.look(name)` keeps a picture and lets axe look.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,23 @@ AUTHENTICATOR = {
     "defaultBackupEligibility": True, "defaultBackupState": True,
 }  # fmt: skip
 ARTIFACTS = ROOT / "tests" / ".artifacts" / "wallet"
+AXE = Axe().axe_script
+# Every rule of axe; what is in order is not reported, since that takes longer than the looking.
+VIOLATIONS = """() => axe.run({ resultTypes: ["violations"] }).then((found) => found.violations.map(
+    (each) => [each.id, each.help, each.nodes.map((node) => node.html.slice(0, 120))]))"""
+# In the page: what is wider than it, and what is tapped and too small; links within a text may be (2.5.8, "inline").
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+    [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+        .map((one) => one.outerHTML.slice(0, 120))"""
+TOO_SMALL = """() => [...document.querySelectorAll("a, button, summary, input:not([type=hidden])")]
+    .filter((one) => one.checkVisibility() && !one.closest(".visually-hidden, .skip, p, dd") && !one.matches(".visually-hidden, .skip"))
+    .filter((one) => { const box = (one.closest("label") ?? one).getBoundingClientRect();
+                       return box.width < 24 || box.height < 24; })
+    .map((one) => one.outerHTML.slice(0, 120))"""  # noqa: E501
+LANGUAGES: dict[str, dict[str, Any]] = {
+    "en": {"locale": "en-GB"},
+    "de": {"locale": "de-DE", "color_scheme": "dark", "reduced_motion": "reduce"},
+}
 EXPECTED = ("Failed to load resource",)  # a refused form or API call is an answer like any other
 
 
@@ -38,6 +56,7 @@ class Phone:
     devtools: CDPSession
     places: Places
     authenticator: str
+    language: str
     complaints: list[str] = field(default_factory=list)
 
     async def go(self, path: str) -> None:
@@ -51,24 +70,48 @@ class Phone:
         await self.page.click("#later")
         await self.page.wait_for_selector("#add-first, #cards")
 
-    async def take(self, *configuration_ids: str) -> None:
+    async def sign_in(self) -> None:
+        """Open the wallet that is closed."""
+        await self.go("/welcome")
+        await self.page.click("#sign-in")
+        await self.page.wait_for_selector("#add-first, #cards")
+
+    async def ask(self, what: str, service: str = "library") -> None:
+        """Visit a service that asks for something, and be sent to the wallet."""
+        await self.page.goto(f"{self.places.service}/{service}/ask/{what}")
+
+    async def take(self, *configuration_ids: str, person: str | None = None) -> None:
         """Take an offer of the issuer."""
-        offer = self.places.offer(*configuration_ids)
+        offer = self.places.offer(*configuration_ids, person=person)
         await self.page.goto(self.places.offer_link(offer))
         await self.page.click("#fetch-offer")
         await self.page.fill("#tx-code", offer.tx_code or "")
         await self.page.click("#approve")
         await self.page.wait_for_selector("#issuance-complete")
 
+    async def eventually(self, promise: str) -> None:
+        """Wait until what a promise gives is true."""
+        async with asyncio.timeout(15):
+            await self.page.evaluate(
+                f"async () => {{ while (!(await {promise})) await new Promise((done) => setTimeout(done, 50)); }}"
+            )
+
     async def look(self, name: str) -> None:
-        """Keep a picture of the page, and let axe look for what people with disabilities would stumble over."""
+        """Keep a picture of the page, and look for what people with disabilities would stumble over.
+
+        Nothing is wider than a screen of 320 pixels (WCAG 2.2 1.4.10), what is tapped has 24 pixels (2.5.8), and axe
+        finds nothing.
+        """
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        await self.page.set_viewport_size({"width": 320, "height": 844})
+        assert await self.page.evaluate(TOO_WIDE) == [], f"{name} is too wide"
+        assert await self.page.evaluate(TOO_SMALL) == [], f"{name} has targets that are too small"
         height = await self.page.evaluate("document.documentElement.scrollHeight")
         await self.page.set_viewport_size({"width": 390, "height": max(844, height)})  # bars stay at the bottom
-        await self.page.screenshot(path=ARTIFACTS / f"{name}.png")
+        await self.page.screenshot(path=ARTIFACTS / f"{self.language}-{name}.png")
         await self.page.set_viewport_size({"width": 390, "height": 844})
-        found = await Axe().run(self.page)
-        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+        await self.page.evaluate(AXE)
+        assert await self.page.evaluate(VIOLATIONS) == [], f"{name} has barriers"
 
 
 NewPhone = Callable[..., Awaitable[Phone]]
@@ -108,6 +151,15 @@ async def phone(new_phone: NewPhone) -> Phone:
     return await new_phone()
 
 
+@pytest_asyncio.fixture(loop_scope="session", params=LANGUAGES)
+async def any_phone(new_phone: NewPhone, request: pytest.FixtureRequest) -> Phone:
+    """A phone that speaks English, by day; and one that speaks German, at night."""
+    phone = await new_phone(**LANGUAGES[request.param])
+    await phone.go("/welcome")
+    assert await phone.page.get_attribute("html", "lang") == request.param
+    return phone
+
+
 async def make_phone(
     chromium: Browser, places: Places, *, authenticator: dict[str, Any] | None = None, **options: Any
 ) -> Phone:
@@ -119,7 +171,8 @@ async def make_phone(
     await devtools.send("WebAuthn.enable", {"enableUI": False})
     wishes = {"options": {**AUTHENTICATOR, **(authenticator or {})}}
     added = await devtools.send("WebAuthn.addVirtualAuthenticator", wishes)
-    phone = Phone(context, page, devtools, places, added["authenticatorId"])
+    language = options.get("locale", "en-GB").partition("-")[0]
+    phone = Phone(context, page, devtools, places, added["authenticatorId"], language)
     context.on("console", lambda message: note(phone, message.type, message.text))
     context.on("weberror", lambda error: phone.complaints.append(str(error.error)))
     context.on("request", lambda request: watch(phone, request.url))

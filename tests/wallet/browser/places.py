@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,20 +27,26 @@ from byoid.service.trust_files import load_signer, load_trust
 from byoid.signing import sign
 from byoid.trust.anchors import Purpose
 from byoid.trust.registration import RegistrationClaims, prepare_registration
-from demo.people import generate, make_register
+from demo.people import Person, generate, make_register
 from demo.pki import LIBRARY, make_pki
 from issuer import app as issuer_app
+from issuer.agency_store import Target
 from issuer.offers import CreatedOffer, create_offer
+from issuer.recognition import NotRecognised
+from issuer.revocation import Selection, change_status
 from issuer.settings import IssuerSettings
 from issuer.sources.mapping import load_mapping
 from issuer.sources.sql import SqlSource
 from issuer.status_lists import publish
+from issuer.tables import CredentialStatus
+from tests.wallet.browser.letterbox import letterbox
 from wallet import app as wallet_app
 from wallet.settings import WalletSettings
 
 ROOT = Path(__file__).parents[3]
 VCT = "urn:eudi:pid:1"
 PEOPLE = 30
+PASSWORD = "known to the register"
 T = TypeVar("T")
 NAME = {"path": ["family_name"]}, {"path": ["given_name"]}
 QUERIES: dict[str, dict[str, Any]] = {
@@ -76,6 +82,25 @@ def utc_now() -> datetime:
 
 
 @dataclass
+class Clock:
+    """The time of the issuer and the wallet; a test may go ahead of it."""
+
+    ahead: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+class Desk:
+    """The issuer's sign-in: whoever knows the password of the register is the person whose number they type."""
+
+    async def recognise(self, username: str, password: str) -> str:
+        if password != PASSWORD:
+            raise NotRecognised("expected another password")
+        return username
+
+
+@dataclass
 class Places:
     """Where everybody is, and how a test reaches into the issuer and the services."""
 
@@ -86,16 +111,35 @@ class Places:
     loop: asyncio.AbstractEventLoop
     issuer_app: FastAPI
     wallet_app: FastAPI
+    clock: Clock
+    others: Sequence[str]
     results: list[dict[str, Any]] = field(default_factory=list)
+    letters: list[str] = field(default_factory=list)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something in the thread of the servers."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
-    def offer(self, *configuration_ids: str, **wishes: Any) -> CreatedOffer:
-        """Make an offer for the demo's person, as an official does."""
-        issuer = self.issuer_app.state.issuer
-        return self.run(create_offer(issuer, configuration_ids=configuration_ids, person=self.person, **wishes))
+    def offer(self, *configuration_ids: str, person: str | None = None, **wishes: Any) -> CreatedOffer:
+        """Make an offer for the demo's person or another one, as an official does."""
+        issuer, person = self.issuer_app.state.issuer, person or self.person
+        return self.run(create_offer(issuer, configuration_ids=configuration_ids, person=person, **wishes))
+
+    @contextmanager
+    def later(self, ahead: timedelta) -> Iterator[None]:
+        """Let time pass at the issuer and the wallet."""
+        self.clock.ahead = ahead
+        self.run(publish(self.issuer_app.state.issuer))
+        try:
+            yield
+        finally:
+            self.clock.ahead = timedelta(0)
+
+    def set_status(self, person: str, status: CredentialStatus) -> None:
+        """Change the status of all credentials of a person, as an official does, and publish it."""
+        agency = self.issuer_app.state.agency
+        self.run(change_status(agency, Selection(Target.PERSON, person), status, actor="test", reason="test"))
+        self.run(publish(agency.issuer))
 
     def offer_link(self, offer: CreatedOffer) -> str:
         """Return the link that opens an offer in the wallet."""
@@ -134,25 +178,34 @@ def open_places(folder: Path, **wallet_settings: Any) -> Iterator[Places]:
 
 @asynccontextmanager
 async def _serving(folder: Path, wallet_settings: dict[str, Any]) -> Any:
-    listeners = [_listen() for _ in range(3)]
+    *listeners, post = [_listen() for _ in range(4)]
+    wallet_settings = {"mail": f"smtp://127.0.0.1:{post.getsockname()[1]}", **wallet_settings}
     issuer, wallet, service = (f"http://localhost:{each.getsockname()[1]}" for each in listeners)
     make_pki(folder / "pki", host="localhost", now=utc_now() - timedelta(hours=1))
     make_register(folder / "register.db", count=PEOPLE)
+    clock = Clock()
     apps = (
-        issuer_app.create_app(_issuer_settings(folder, issuer), source=_source(folder)),
-        wallet_app.create_app(_wallet_settings(folder, wallet, issuer, wallet_settings)),
+        issuer_app.create_app(
+            _issuer_settings(folder, issuer), source=_source(folder), recognition=Desk(), clock=clock.now
+        ),
+        wallet_app.create_app(_wallet_settings(folder, wallet, issuer, wallet_settings), clock=clock.now),
         FastAPI(),
     )
     async with AsyncExitStack() as stack:
-        person = next(
-            each.person_number for each in generate(seed=1, count=PEOPLE) if each.portrait and not each.guardian
-        )
-        places = Places(issuer, wallet, service, person, asyncio.get_running_loop(), apps[0], apps[1])
+        people = generate(seed=1, count=PEOPLE)
+        person, *others = (each.person_number for each in people if _has_every_card(each))
+        loop = asyncio.get_running_loop()
+        places = Places(issuer, wallet, service, person, loop, apps[0], apps[1], clock, others)
+        await stack.enter_async_context(letterbox(post, places.letters))
         for app, listener in zip(apps, listeners, strict=True):
             await stack.enter_async_context(_served(app, listener))
         await _services(apps[2], places, folder)
         await publish(apps[0].state.issuer)
         yield places, asyncio.Event()
+
+
+def _has_every_card(person: Person) -> bool:
+    return bool(person.portrait and person.birth_country and not person.guardian and not person.deceased_on)
 
 
 def _listen() -> socket.socket:

@@ -31,12 +31,12 @@ async function openCopy() {
   cards.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.children);
   const style = { dateStyle: "medium", timeStyle: "short" };
   document.getElementById("copy-at").textContent = new Intl.DateTimeFormat(document.documentElement.lang, style).format(new Date(at));
-  document.getElementById("copy-locked").hidden = true;
+  document.getElementById("copy-none").hidden = true;
   document.getElementById("copy-open").hidden = false;
   document.querySelector("#copy-open h1").focus();
 }
 
-document.querySelector("[data-again]")?.addEventListener("click", () => location.reload());
+for (const again of document.querySelectorAll("[data-again]")) again.addEventListener("click", () => location.reload());
 
 window.addEventListener("beforeinstallprompt", (event) => {
   const button = document.getElementById("install");
