@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,10 +11,10 @@ import httpx2
 from fastapi import FastAPI
 
 from byoid.fetch import StatusListCache
-from byoid.relying_party import Transaction
-from byoid.relying_party.sql import SqlTransactions
+from byoid.relying_party.sql import Change, SqlTransactions
 from byoid.service import errors, operating
-from byoid.service.database import Connection, Database
+from byoid.service.connection import Write
+from byoid.service.database import Database
 from byoid.service.hot_routes import HotRoutes
 from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
@@ -27,7 +27,7 @@ from verifier.context import Verifier
 from verifier.jobs import keep_statuses_fresh
 from verifier.openapi import describe
 from verifier.policies import SqlPolicies
-from verifier.results import announcement
+from verifier.results import announcements
 from verifier.routes import API, OPERATIONS
 from verifier.services import Services
 from verifier.settings import VerifierSettings
@@ -128,15 +128,15 @@ def make_verifier(
     sealer, store, trust = Sealer.from_settings(settings), Store(database), follow(settings, client)
     services = Services(settings, store, sealer, clock)
 
-    def concluded(transaction: Transaction) -> Callable[[Connection], Awaitable[None]] | None:
-        return announcement(verifier, transaction)
+    async def changed(change: Change) -> Sequence[Write]:
+        return await announcements(verifier, change)
 
     verifier = Verifier(
         settings=settings,
         store=store,
         services=services,
         policies=SqlPolicies(store, trust=trust, infos=services.infos, max_policies=settings.max_policies),
-        transactions=SqlTransactions(database, transactions, sealer, on_concluded=concluded),
+        transactions=SqlTransactions(database, transactions, sealer, on_changed=changed),
         sealer=sealer,
         trust=trust,
         statuses=StatusListCache(client, minimum=settings.status_minimum),

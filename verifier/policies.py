@@ -162,10 +162,6 @@ class SqlPolicies:
         found = await self.named(policy_id)
         return found.policy if found else None
 
-    def known(self, policy_id: str) -> Named | None:
-        """Return a policy that this worker has compiled, without asking the database."""
-        return self._compiled.get(policy_id)
-
     async def named(self, policy_id: str) -> Named | None:
         """Return a policy with its name."""
         if self._anchors is not self._trust.anchors:

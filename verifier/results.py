@@ -1,18 +1,21 @@
 """What services learn: how far a transaction has come, and claims and verdicts at its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 from byoid.encoding import json_dumps
-from byoid.relying_party import Outcome, Progress, Transaction
+from byoid.relying_party import Outcome, Progress, State
 from byoid.relying_party.messages import CredentialView, ResultView, TransactionView
+from byoid.relying_party.sql import EXPIRED, Change
 from byoid.relying_party.transaction import ANSWERABLE
-from byoid.service.database import Connection
+from byoid.service.connection import Write
 from verifier.context import Verifier
 from verifier.errors import NotFound, told_to_services
 from verifier.services import KnownService
 
-CONCLUDED = "transaction.concluded"
+CONCLUDED: Final = "transaction.concluded"
+_TYPES: Final = {State.DECLINED: "transaction.declined", EXPIRED: "transaction.expired"}
 
 
 async def view(verifier: Verifier, service: KnownService, transaction_id: str) -> TransactionView:
@@ -82,18 +85,20 @@ async def events(verifier: Verifier, service: KnownService, first: TransactionVi
         shown = found
 
 
-def announcement(verifier: Verifier, transaction: Transaction) -> Callable[[Connection], Awaitable[None]] | None:
-    """Return what writes the webhook of a transaction in the database transaction that ends it, if it has one."""
-    service = verifier.services.last_known(transaction.service_id)
-    if service is None or service.webhook is None:
-        return None
-    named = verifier.policies.known(transaction.policy_id)
-    content = {"id": transaction.id, "query": named.name if named else None, "state": transaction.state.value}
+async def announcements(verifier: Verifier, change: Change) -> Sequence[Write]:
+    """Return the message to the service's webhook, if it has one, to be written together with the change.
 
-    async def announce(tx: Connection) -> None:
-        await verifier.outbox.enqueue(tx, receiver=service.id, type_=CONCLUDED, content=content, now=verifier.clock())
-
-    return announce
+    Of wallets that decline, only the first is told: anybody who saw the request can decline, as often as he likes.
+    """
+    try:
+        service = await verifier.services.get(change.service_id)
+    except NotFound:
+        return ()
+    if service.webhook is None:
+        return ()
+    content = {"id": change.id, "query": await _name(verifier, change.policy_id), "state": change.state}
+    type_ = _TYPES.get(change.state, CONCLUDED)
+    return [verifier.outbox.message(receiver=service.id, type_=type_, content=content, now=verifier.clock())]
 
 
 async def _view(verifier: Verifier, progress: Progress) -> TransactionView:

@@ -171,11 +171,6 @@ class Services:
         """Return where a service's webhooks go."""
         return (await self.get(service_id)).webhook
 
-    def last_known(self, service_id: str) -> KnownService | None:
-        """Return a service without asking the database, as it was known last."""
-        found: KnownService | None = self._known.last(service_id)
-        return found
-
     def _load(self, row: Any) -> KnownService:
         webhook = None
         if row.webhook_url and row.webhook_secret:
@@ -196,10 +191,6 @@ class Remembered:
         """Return what is remembered, if it is still believed."""
         value, until = self._kept.get(key, (None, None))
         return value if until is not None and self._clock() < until else None
-
-    def last(self, key: Any) -> Any | None:
-        """Return what was remembered last, believed or not."""
-        return self._kept.get(key, (None,))[0]
 
     def put(self, key: Any, value: T) -> T:
         """Remember."""

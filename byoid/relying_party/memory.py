@@ -56,7 +56,7 @@ class InMemoryTransactions:
         """Note a refusal."""
         found = await self.by_request(transaction.request_id, now=now)
         if found is not None and found.outcome is None:
-            self._by_request[found.request_id] = replace(found, declined_with=error)
+            self._by_request[found.request_id] = replace(found, declined_with=found.declined_with or error)
 
     async def count_failure(self, transaction: Transaction, reason: str) -> None:
         """Note a worthless answer."""

@@ -1,23 +1,41 @@
 """Transactions in a database: one row each, which any worker can serve and which survives a restart.
 
 Conventions "Code": Core statements on the driver, compare-and-set, what is secret sealed to its row, what is looked up
-a keyed hash. Put the table into a service's metadata with `transactions_table`, and run `expiry` now and then.
+a keyed hash. Put the table into a service's metadata with `transactions_table`, and run `expire` now and then.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, Text, bindparam, delete, select, update
 
 from byoid.relying_party.transaction import ANSWERABLE, Mode, Progress, State, Transaction
-from byoid.service.database import Connection, Database, Expiry, UtcDateTime, insert
-from byoid.service.seal import KeyedHash, Sealer
+from byoid.service.connection import Unchanged, Write, execute_writes
+from byoid.service.database import EXPIRY_BATCH, Database, Expiry, UtcDateTime, insert
+from byoid.service.seal import KeyedHash, SealBroken, Sealer
 
-# What is to be written in the database transaction that ends a transaction, such as a webhook's message; None: nothing,
-# which saves a round trip.
-OnConcluded: TypeAlias = Callable[[Transaction], Callable[[Connection], Awaitable[None]] | None]
+EXPIRED: Final = "expired"
 _MAX_REASON: Final = 500
+
+
+@dataclass(frozen=True)
+class Change:
+    """A transaction came to another state: `declined`, `accepted`, `rejected`, or `expired` without an answer."""
+
+    id: str
+    service_id: str
+    policy_id: str
+    state: str
+
+
+# Returns what is to be written together with a change, such as a webhook's message.
+OnChanged: TypeAlias = Callable[[Change], Awaitable[Sequence[Write]]]
+
+
+async def _nothing(_: Change) -> Sequence[Write]:
+    return ()
 
 
 def transactions_table(metadata: MetaData) -> Table:
@@ -43,12 +61,10 @@ def transactions_table(metadata: MetaData) -> Table:
 class SqlTransactions:
     """A `TransactionStore` over `byoid.service.database`, on SQLite and PostgreSQL."""
 
-    def __init__(
-        self, database: Database, table: Table, sealer: Sealer, *, on_concluded: OnConcluded | None = None
-    ) -> None:
+    def __init__(self, database: Database, table: Table, sealer: Sealer, *, on_changed: OnChanged = _nothing) -> None:
         self._database = database
         self._sealer = sealer
-        self._on_concluded = on_concluded
+        self._on_changed = on_changed
         self._table = table.name
         self._lookup = KeyedHash(sealer.keyed_hash("request_id", purpose="transactions"))
         self._statements(table)
@@ -77,16 +93,23 @@ class SqlTransactions:
         )
         self._decline = (
             update(table)
-            .where(row, columns.expires_at > now)
+            .where(row, columns.state == State.PENDING.value, columns.expires_at > now)
             .values(state=State.DECLINED.value, declined_with=bindparam("error"))
         )
         self._count = update(table).where(row).values(failures=columns.failures + 1, last_failure=bindparam("reason"))
         self._delete = delete(table).where(mine)
-        self.expiry = Expiry(table, expires_at=columns.expires_at)
+        unanswered = answerable & (columns.expires_at <= now)
+        self._unanswered = (
+            select(columns.id, columns.service_id, columns.policy_id).where(unanswered).limit(EXPIRY_BATCH)
+        )
+        self._give_up = (
+            delete(table).where(columns.id.in_(bindparam("keys", expanding=True)), unanswered).returning(columns.id)
+        )
+        self._expiry = Expiry(table, expires_at=columns.expires_at)
 
     async def add(self, transaction: Transaction) -> None:
-        """Keep a new transaction."""
-        await self._database.execute(self._insert, {
+        """Keep a new transaction. A power failure may lose it: whoever waits then begins anew."""
+        row = {
             "id": transaction.id,
             "service_id": transaction.service_id,
             "request_hash": self._hash(transaction.request_id),
@@ -99,7 +122,8 @@ class SqlTransactions:
             "declined_with": None,
             "created_at": transaction.created_at,
             "expires_at": transaction.expires_at,
-        })  # fmt: skip
+        }
+        await self._database.write([Write(self._insert, [row])], durable=False)
 
     async def by_request(self, request_id: str, *, now: datetime) -> Transaction | None:
         """Find by the wallet's name."""
@@ -128,19 +152,32 @@ class SqlTransactions:
             "until": concluded.expires_at,
             "now": now,
         }
-        announce = self._on_concluded(concluded) if self._on_concluded else None
-        if announce is None:
-            return (await self._database.execute(self._conclude, parameters)).rowcount == 1
-        async with self._database.transaction() as tx:
-            if (await tx.execute(self._conclude, parameters)).rowcount != 1:
-                return False
-            await announce(tx)
-            return True
+        return await self._change(Write(self._conclude, [parameters]), concluded, concluded.state)
 
     async def decline(self, transaction: Transaction, error: str, *, now: datetime) -> None:
-        """Note a refusal."""
+        """Note the first refusal."""
         parameters = {"key": transaction.id, "error": error[:_MAX_REASON], "now": now}
-        await self._database.execute(self._decline, parameters)
+        await self._change(Write(self._decline, [parameters]), transaction, State.DECLINED)
+
+    async def _change(self, write: Write, transaction: Transaction, state: State) -> bool:
+        change = Change(transaction.id, transaction.service_id, transaction.policy_id, state.value)
+        try:
+            await self._database.write([write, *await self._on_changed(change)])
+        except Unchanged:
+            return False
+        return True
+
+    async def expire(self, *, now: datetime) -> int:
+        """Delete what is over, and tell of those that nobody answered; return how many."""
+        gone = 0
+        while rows := (await self._database.fetch(self._unanswered, {"now": now})).rows:
+            writes = {row.id: await self._on_changed(Change(row.id, row.service_id, row.policy_id, EXPIRED)) for row in rows}
+            async with self._database.transaction() as tx:
+                given_up = await tx.execute(self._give_up, {"keys": list(writes), "now": now})
+                for each in given_up:
+                    await execute_writes(tx, writes[each.id])
+            gone += given_up.rowcount
+        return gone + await self._expiry.run(self._database, now=now)
 
     async def count_failure(self, transaction: Transaction, reason: str) -> None:
         """Note a worthless answer."""
@@ -161,15 +198,17 @@ class SqlTransactions:
         if row is None:
             return None
         sealed = self._sealer.open(row.sealed, table=self._table, column="sealed", row_id=row.id)
+        owner = {"service_id": row.service_id, "policy_id": row.policy_id}
+        members = {**owner, **Transaction.open_secret_part(sealed)}  # before 0.2 the owner was not sealed
+        if any(members[name] != value for name, value in owner.items()):
+            raise SealBroken(f"{self._table}.sealed belongs to another service or query")
         return Transaction(
             id=row.id,
-            service_id=row.service_id,
-            policy_id=row.policy_id,
             mode=Mode(row.mode),
             created_at=row.created_at,
             expires_at=row.expires_at,
             failures=row.failures,
             last_failure=row.last_failure,
             declined_with=row.declined_with,
-            **Transaction.open_secret_part(sealed),
+            **members,
         )

@@ -136,8 +136,10 @@ class Transaction:
         return State.PENDING if self.declined_with is None else State.DECLINED
 
     def secret_part(self) -> bytes:
-        """Return what a store must seal: all that is neither looked up nor counted."""
+        """Return what a store must seal: all that is neither looked up nor counted, and whose it is."""
         return json_dumps({
+            "service_id": self.service_id,
+            "policy_id": self.policy_id,
             "request_id": self.request_id,
             "session_hash": self.session_hash,
             "sent": self.sent.to_wire() if self.sent else None,
@@ -197,7 +199,7 @@ class TransactionStore(Protocol):
         ...
 
     async def decline(self, transaction: Transaction, error: str, *, now: datetime) -> None:
-        """Note that a wallet declined. The transaction stays answerable."""
+        """Note that a wallet declined, if it is the first to. The transaction stays answerable."""
         ...
 
     async def count_failure(self, transaction: Transaction, reason: str) -> None:

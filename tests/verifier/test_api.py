@@ -200,6 +200,38 @@ async def test_a_webhook_tells_that_it_is_over_and_no_claims(
     assert b"Ada" not in body
 
 
+async def test_a_webhook_tells_of_the_first_refusal_and_of_a_request_that_nobody_answered(
+    run: Run, settings: VerifierSettings, world: World, clock: Clock
+) -> None:
+    came: list[dict[str, Any]] = []
+
+    async def hook(request: Request) -> Response:
+        came.append(await request.json())
+        return Response(status_code=204)
+
+    receiver = ASGITransport(Starlette(routes=[Route("/hook", hook, methods=["POST"])]))
+    async with (
+        run(settings, webhook_url="https://shop.test/hook", webhook_secret=SECRET) as running,
+        httpx2.AsyncClient(transport=receiver) as http,
+    ):
+        await running.define("pid", definition(sd_jwt_query()))
+        started, verifier = await running.start("pid"), running.verifier
+        wallet = Wallet(world, running.client)
+        request = await wallet.fetch(started["link"])
+        for error in ("access_denied", "invalid_request"):
+            refusal = {"error": error, "state": str(request.state)}
+            assert (await wallet.post(request, refusal)).status_code == 200
+        clock.advance(timedelta(minutes=11))
+        assert await expire(verifier) == 1
+        sending = Outbox(outbox, sealer=verifier.sealer, client=http, find=verifier.services.destination)
+        await sending.deliver_due(verifier.store.database, now=clock())
+    about = {"id": started["id"], "query": "pid"}
+    assert [(each["type"], each["data"]) for each in came] == [
+        ("transaction.declined", {**about, "state": "declined"}),
+        ("transaction.expired", {**about, "state": "expired"}),
+    ]
+
+
 async def test_status_lists_are_fetched_once_and_anew_before_their_time_is_over(
     running: Running, wallet: Wallet, world: World, clock: Clock
 ) -> None:

@@ -1,18 +1,20 @@
 """Transactions in memory and in both databases: one contract."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from byoid.relying_party import InMemoryTransactions, Mode, Outcome, State, Transaction, TransactionStore
 from byoid.relying_party.asking import create_response_key
-from byoid.relying_party.sql import SqlTransactions, transactions_table
+from byoid.relying_party.sql import Change, SqlTransactions, transactions_table
 from byoid.relying_party.transaction import Sent
-from byoid.service.database import Connection, Database, service_metadata
-from byoid.service.seal import Sealer
+from byoid.service.connection import Write
+from byoid.service.database import Conflict, Database, insert, service_metadata
+from byoid.service.seal import SealBroken, Sealer
 
 METADATA = service_metadata()
 TABLE = transactions_table(METADATA)
@@ -130,12 +132,14 @@ async def test_a_failure_while_the_outcome_is_announced_leaves_it_answerable(
     """Answered or answerable, never half: the announcement and the outcome are one transaction."""
     await database.create_all(METADATA)
 
-    async def fail(tx: Connection) -> None:
-        raise RuntimeError("killed")
+    async def conflict(change: Change) -> Sequence[Write]:
+        row = (await database.fetch(select(TABLE))).first()
+        assert row is not None
+        return [Write(insert(TABLE), [row._asdict()])]
 
-    store = SqlTransactions(database, TABLE, SEALER, on_concluded=lambda _: fail)
+    store = SqlTransactions(database, TABLE, SEALER, on_changed=conflict)
     await store.add(pending)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(Conflict):
         await store.conclude(replace(pending, sent=None, outcome=ACCEPTED), now=now)
     assert await store.by_request("request", now=now) == pending
 
@@ -144,8 +148,48 @@ async def test_expired_rows_are_deleted(database: Database, pending: Transaction
     await database.create_all(METADATA)
     store = SqlTransactions(database, TABLE, SEALER)
     await store.add(pending)
-    assert await store.expiry.run(database, now=now) == 0
-    assert await store.expiry.run(database, now=pending.expires_at) == 1
+    assert await store.expire(now=now) == 0
+    assert await store.expire(now=pending.expires_at) == 1
+
+
+async def test_every_change_is_told_once(database: Database, pending: Transaction, now: datetime) -> None:
+    await database.create_all(METADATA)
+    told: list[str] = []
+
+    async def tell(change: Change) -> Sequence[Write]:
+        assert (change.service_id, change.policy_id) == ("shop", "policy")
+        told.append(f"{change.id} {change.state}")
+        return ()
+
+    store = SqlTransactions(database, TABLE, SEALER, on_changed=tell)
+    for name in ("answered", "forgotten"):
+        await store.add(replace(pending, id=name, request_id=name))
+    answered = replace(pending, id="answered", sent=None, outcome=ACCEPTED)
+    assert await store.conclude(answered, now=now)
+    assert await store.expire(now=pending.expires_at) == 2
+    assert told == ["answered accepted", "forgotten expired"]
+
+
+async def test_only_the_first_refusal_is_kept(store: TransactionStore, pending: Transaction, now: datetime) -> None:
+    await store.add(pending)
+    await store.decline(pending, "access_denied", now=now)
+    await store.decline(pending, "invalid_request", now=now)
+    progress = await store.progress("id", service_id="shop", now=now)
+    assert progress is not None
+    assert progress.declined_with == "access_denied"
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("column", ["service_id", "policy_id"])
+async def test_a_row_that_was_given_to_another_owner_is_not_opened(
+    database: Database, pending: Transaction, now: datetime, column: str
+) -> None:
+    await database.create_all(METADATA)
+    store = SqlTransactions(database, TABLE, SEALER)
+    await store.add(pending)
+    await database.execute(update(TABLE).values({column: "library"}))
+    with pytest.raises(SealBroken):
+        await store.by_request("request", now=now)
 
 
 async def test_memory_makes_room_for_what_is_new(pending: Transaction, now: datetime) -> None:
