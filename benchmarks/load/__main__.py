@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--workers", type=int, default=2, help="of each service")
     parser.add_argument("--wallets", type=int, default=8, help="how many live at a time")
+    parser.add_argument("--citizens", type=int, default=1, help="load: people with the wallet service, beside those")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds that a wallet rests between two walks")
     parser.add_argument("--rows", type=int, default=1_000_000, help="grow: credentials that were issued before")
     parser.add_argument("--open", type=int, default=100_000, help="grow: transactions that nobody answers")
@@ -32,7 +33,9 @@ def main() -> int:
 
 
 async def _load(arguments: argparse.Namespace) -> int:
-    loaded = await load.run_load(seconds=arguments.seconds, workers=arguments.workers, wallets=arguments.wallets)
+    loaded = await load.run_load(
+        seconds=arguments.seconds, workers=arguments.workers, wallets=arguments.wallets, citizens=arguments.citizens
+    )
     print(load.table(loaded), file=sys.stderr)
     _tell(arguments, "load", loaded.summary(), plots.draw_load(loaded))
     return 1 if loaded.failures else 0

@@ -35,6 +35,7 @@ from verifier.services import NewService, add_api_key, add_service
 from verifier.settings import VerifierSettings
 
 QUERY: Final = "pid"
+SERVICES: Final = ("issuer", "verifier", "wallet")
 ROLES: Final = ("issuer", "verifier", "issuer-jobs", "verifier-jobs")
 _RETENTION: Final = timedelta(days=1)  # of results: longer than any run, since they are audited at its end
 
@@ -45,6 +46,7 @@ class Access:
 
     issuer_port: int
     verifier_port: int
+    wallet_port: int
     admin_key: str
     service_key: str
 
@@ -52,6 +54,11 @@ class Access:
     def issuer_url(self) -> str:
         """The credential issuer identifier."""
         return f"http://{HOST}:{self.issuer_port}"
+
+    @property
+    def wallet_url(self) -> str:
+        """The wallet service's address: by a name, as passkeys need it."""
+        return f"http://localhost:{self.wallet_port}"
 
 
 @dataclass
@@ -70,34 +77,45 @@ class Laboratory:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, postgres: Postgres, *, workers: int, jobs: int = 1, name: str = "lab") -> AsyncIterator[Self]:
-        """Make the databases, and start `workers` of each service and `jobs` processes for the jobs of each."""
+    async def open(
+        cls, postgres: Postgres, *, workers: int, jobs: int = 1, wallet: bool = False, name: str = "lab"
+    ) -> AsyncIterator[Self]:
+        """Make the databases, and start the roles.
+
+        Args:
+            postgres: where the databases are made.
+            workers: how many processes of each service.
+            jobs: how many processes for the jobs of each service.
+            wallet: whether the wallet service runs too.
+            name: what the databases' names begin with.
+        """
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="byoid-load-")))
-            ports = {role: Port() for role in ("issuer", "verifier")}
+            ports = {service: Port() for service in SERVICES}
             for port in ports.values():
                 stack.callback(port.close)
             receiver = await stack.enter_async_context(Receiver.listening())
             make_pki(folder / "pki", host=HOST, now=datetime.now(UTC) - timedelta(hours=1))
             databases = {service: f"{name}_{service}" for service in ports}
             urls = {service: await postgres.create_database(database) for service, database in databases.items()}
-            environment = _environment(folder, urls, {role: port.number for role, port in ports.items()})
+            environment = _environment(folder, urls, {service: port.number for service, port in ports.items()})
             issuer, verifier = _settings(environment)
             keys = await _prepare(issuer, verifier, receiver)
             roles = {
                 role: Role(role, (ports[role],) if role in ports else (), workers if role in ports else jobs,
                            environment, folder / f"{role}.log")
-                for role in ROLES
+                for role in (*ROLES, *(["wallet"] if wallet else []))
             }  # fmt: skip
-            access = Access(ports["issuer"].number, ports["verifier"].number, *keys)
             for role in roles.values():
                 stack.push_async_callback(role.stop)
             await asyncio.gather(*(role.start() for role in roles.values()))
+            issuer_port, verifier_port, wallet_port = (port.number for port in ports.values())
+            access = Access(issuer_port, verifier_port, wallet_port, *keys)
             yield cls(postgres, databases, issuer, verifier, environment, roles, access, receiver, folder)
 
     def cpu_seconds(self) -> dict[str, float]:
         """Return the CPU time of each component; `generator` is this process."""
-        found = {name: role.cpu_seconds() for name, role in self.roles.items() if not name.endswith("-jobs")}
+        found = {name: role.cpu_seconds() for name, role in self.roles.items() if name in SERVICES}
         found["jobs"] = sum(role.cpu_seconds() for name, role in self.roles.items() if name.endswith("-jobs"))
         times = os.times()
         return {**found, "database": self.postgres.cpu_seconds(), "generator": times.user + times.system}
@@ -109,21 +127,24 @@ class Laboratory:
 
 
 def _environment(folder: Path, urls: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
-    found = {name: value for name, value in os.environ.items() if not name.startswith(("ISSUER_", "VERIFIER_"))}
-    for service, url in urls.items():
-        found |= {
-            f"{service.upper()}_{name}": value
-            for name, value in {
-                "PROFILE": "demo",
-                "ALLOW_LOOPBACK_HTTP": "true",
-                "PUBLIC_URL": f"http://{HOST}:{ports[service]}",
-                "DATABASE_URL": url,
-                "SEALING_KEYS": f"demo:{b64u_encode(secrets.token_bytes(32))}",
-                "KEYS": str(folder / "pki"),
-                "TRUST": str(folder / "pki" / "trust.toml"),
-                "LOG_LEVEL": "warning",
-            }.items()
+    prefixes = tuple(f"{service.upper()}_" for service in SERVICES)
+    found = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    for service, prefix in zip(SERVICES, prefixes, strict=True):
+        host = "localhost" if service == "wallet" else HOST
+        settings = {
+            "PROFILE": "demo",
+            "ALLOW_LOOPBACK_HTTP": "true",
+            "PUBLIC_URL": f"http://{host}:{ports[service]}",
+            "DATABASE_URL": urls[service],
+            "SEALING_KEYS": f"demo:{b64u_encode(secrets.token_bytes(32))}",
+            "KEYS": str(folder / "pki"),
+            "TRUST": str(folder / "pki" / "trust.toml"),
+            "LOG_LEVEL": "warning",
         }
+        found |= {prefix + name: value for name, value in settings.items()}
+    kek = folder / "kek.key"
+    kek.write_bytes(secrets.token_bytes(32))
+    kek.chmod(0o600)
     return {
         **found,
         "ISSUER_REQUIRE_CLIENT_ATTESTATION": "false",
@@ -131,6 +152,8 @@ def _environment(folder: Path, urls: Mapping[str, str], ports: Mapping[str, int]
         "ISSUER_STATUS_LIST_TTL": "PT10S",
         "VERIFIER_STATUS_MINIMUM": "PT5S",
         "VERIFIER_STATUS_REFRESH_INTERVAL": "PT5S",
+        "WALLET_KEK": f"file:{kek}",
+        "WALLET_ISSUERS": f'["{found["ISSUER_PUBLIC_URL"]}"]',
     }
 
 

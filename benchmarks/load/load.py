@@ -30,6 +30,7 @@ class Loaded:
 
     workers: int
     wallets: int
+    citizens: int
     rounds: dict[int, list[dict[str, Segment]]]
     mixed: Segment
     failures: Sequence[str]
@@ -54,6 +55,7 @@ class Loaded:
         return {
             "workers": self.workers,
             "wallets": self.wallets,
+            "citizens_with_the_wallet_service": self.citizens,
             "listening": "SO_REUSEPORT",
             "y_microseconds": round(self.mixed.y * 1e6, 1),
             "walks_per_second": round(self.mixed.done / self.mixed.seconds, 1),
@@ -63,7 +65,11 @@ class Loaded:
             "failures": len(self.failures),
             "mixed": self.mixed.summary(),
             "walks": {walk: segment.summary() for walk, segment in walks.items()},
-            "walks_with_one_worker": {walk: each.summary() for walk, each in self.walks(1).items()},
+            **(
+                {"walks_with_one_worker": {walk: each.summary() for walk, each in self.walks(1).items()}}
+                if self.workers > 1
+                else {}
+            ),
         }
 
 
@@ -77,24 +83,26 @@ def _goal(segment: Segment, role: str, most: float) -> dict[str, Any]:
     }
 
 
-async def run_load(*, seconds: float, workers: int, wallets: int) -> Loaded:
+async def run_load(*, seconds: float, workers: int, wallets: int, citizens: int) -> Loaded:
     """Measure for about so long."""
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(Postgres.running())
         fleets: dict[int, Fleet] = {}
         for count in sorted({1, workers}):
-            opened = await stack.enter_async_context(Laboratory.open(postgres, workers=count, name=f"lab{count}"))
+            opened = await stack.enter_async_context(
+                Laboratory.open(postgres, workers=count, wallet=count == workers and citizens > 0, name=f"lab{count}")
+            )
             fleets[count] = Fleet(opened, wallets)
             stack.callback(fleets[count].close)
             await fleets[count].prepare(seconds * _WARM_UP_SHARE / len({1, workers}))
         rounds = await separate(fleets, seconds * _SEPARATE_SHARE / (ROUNDS * len(fleets) * len(STEPS)))
         left = seconds * (1 - _SEPARATE_SHARE - _WARM_UP_SHARE)
         print(f"mixed load for {left:.0f} s", file=sys.stderr, flush=True)
-        mixed = await fleets[workers].mixed(left)
+        mixed = await fleets[workers].mixed(left, citizens=citizens)
         failures = [
             f"{each.step}: {each.kind} {each.said}" for fleet in fleets.values() for each in fleet.ledger.failures
         ]
-        return Loaded(workers, wallets, rounds, mixed, failures)
+        return Loaded(workers, wallets, citizens, rounds, mixed, failures)
 
 
 async def separate(fleets: Mapping[Name, Fleet], seconds: float) -> dict[Name, list[dict[str, Segment]]]:

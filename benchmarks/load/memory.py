@@ -7,7 +7,6 @@ one process: three servers on three ports, each with its own database, as in `py
 
 import asyncio
 import contextlib
-import secrets
 import sys
 import time
 from collections.abc import Sequence
@@ -16,17 +15,15 @@ from statistics import fmean
 from typing import Any, Final
 
 from benchmarks.load.chaos import live_once
-from benchmarks.load.laboratory import Laboratory
+from benchmarks.load.laboratory import SERVICES, Laboratory
 from benchmarks.load.ledger import Ledger
 from benchmarks.load.postgres import Postgres
 from benchmarks.load.processes import Port, Role
 from benchmarks.load.readings import pss_bytes, rss_bytes
 from benchmarks.load.walks import Client, GaveUp, Refused
 from benchmarks.load.wire import Connection
-from benchmarks.load.worker import HOST
 
 ALONE_GOAL_MB, TOGETHER_GOAL_MB = 130, 200
-_ROLES: Final = ("issuer", "verifier", "wallet")
 _REST_SECONDS: Final = 5.0
 _SAMPLES: Final = 200
 _MEGABYTE: Final = 1e6
@@ -77,20 +74,19 @@ async def run_memory(*, seconds: float, workers: int, wallets: int, pace: float)
     """Measure idle processes first, then workers under load for so long."""
     measured = Measured()
     async with Postgres.running() as postgres, Laboratory.open(postgres, workers=workers) as laboratory:
-        for name in (*_ROLES, "together"):
-            measured.idle[name], measured.resident[name] = await _idle(laboratory, postgres, name)
+        for name in (*SERVICES, "together"):
+            measured.idle[name], measured.resident[name] = await _idle(laboratory, name)
             print(f"{name}: {measured.idle[name]:.0f} MB", file=sys.stderr, flush=True)
         await _under_load(laboratory, measured, seconds=seconds, wallets=wallets, pace=pace)
     return measured
 
 
-async def _idle(laboratory: Laboratory, postgres: Postgres, name: str) -> tuple[float, float]:
+async def _idle(laboratory: Laboratory, name: str) -> tuple[float, float]:
     """Start a process beside the laboratory's that are stopped, let it answer once and rest; its PSS and RSS."""
     for role in laboratory.roles.values():
         await role.stop()
-    ports = tuple(Port() for _ in (_ROLES if name == "together" else (name,)))
-    environment = {**laboratory.environment, **await _wallet_environment(laboratory, postgres, ports[-1])}
-    role = Role(name, ports, 1, environment, laboratory.folder / "idle.log")
+    ports = tuple(Port() for _ in (SERVICES if name == "together" else (name,)))
+    role = Role(name, ports, 1, laboratory.environment, laboratory.folder / "idle.log")
     await role.start()
     try:
         for port in ports:
@@ -104,24 +100,6 @@ async def _idle(laboratory: Laboratory, postgres: Postgres, name: str) -> tuple[
         await role.stop()
         for port in ports:
             port.close()
-
-
-async def _wallet_environment(laboratory: Laboratory, postgres: Postgres, port: Port) -> dict[str, str]:
-    kek = laboratory.folder / "kek.key"
-    kek.write_bytes(secrets.token_bytes(32))
-    kek.chmod(0o600)
-    return {
-        "WALLET_PROFILE": "demo",
-        "WALLET_ALLOW_LOOPBACK_HTTP": "true",
-        "WALLET_PUBLIC_URL": f"http://localhost:{port.number}",
-        "WALLET_DATABASE_URL": await postgres.create_database(f"wallet_{secrets.token_hex(4)}"),
-        "WALLET_SEALING_KEYS": laboratory.environment["ISSUER_SEALING_KEYS"],
-        "WALLET_KEYS": laboratory.environment["ISSUER_KEYS"],
-        "WALLET_TRUST": laboratory.environment["ISSUER_TRUST"],
-        "WALLET_KEK": f"file:{kek}",
-        "WALLET_ISSUERS": f'["http://{HOST}:{laboratory.access.issuer_port}"]',
-        "WALLET_LOG_LEVEL": "warning",
-    }
 
 
 async def _under_load(laboratory: Laboratory, measured: Measured, *, seconds: float, wallets: int, pace: float) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any, Final, TypeAlias
 
+from benchmarks.load.citizens import live_with_the_service
 from benchmarks.load.laboratory import Laboratory
 from benchmarks.load.ledger import Ledger
 from benchmarks.load.walks import Client, Offer
@@ -100,9 +101,20 @@ class Fleet:
         walks = {"issuance": self._issue, "presentation": Client.present, "revocation": self._revoke}
         return await self.run(name, walks[name], seconds)
 
-    async def mixed(self, seconds: float) -> Segment:
-        """Run lives: a credential is offered, issued, shown three times, and in three of ten cases revoked."""
-        return await self.run("mixed", live, seconds)
+    async def mixed(self, seconds: float, *, citizens: int = 0) -> Segment:
+        """Run lives: a credential is offered, issued, shown three times, and in three of ten cases revoked.
+
+        Args:
+            seconds: how long.
+            citizens: how many people with the wallet service live beside the light wallets.
+        """
+        end = time.monotonic() + seconds
+        beside = [
+            asyncio.create_task(live_with_the_service(self.laboratory, self.ledger, end)) for _ in range(citizens)
+        ]
+        segment = await self.run("mixed", live, seconds)
+        await asyncio.gather(*beside)
+        return segment
 
     async def run(self, name: str, walk: Walk, seconds: float) -> Segment:
         """Let every wallet do `walk` again and again until the time is over."""

@@ -43,6 +43,7 @@ class Offer:
     """An offer that a wallet may take."""
 
     person: str
+    link: str
     path: str
     tx_code: str | None
 
@@ -71,7 +72,7 @@ class Client:
         order = {"person": person, "configuration_ids": [CONFIGURATION], "tx_code": False}
         answer = await self._again("issuer", "offer.create", "POST", "/admin/offers", json_dumps(order), self._staff)
         made = answer.json()
-        return Offer(person, urlsplit(made["uri"]).path, made["tx_code"])
+        return Offer(person, made["link"], urlsplit(made["uri"]).path, made["tx_code"])
 
     async def obtain(self, offer: Offer) -> bool:
         """Get the credential of an offer; False if the offer was lost with an answer, and another is needed."""
@@ -86,23 +87,31 @@ class Client:
 
     async def present(self) -> None:
         """Show the credential to the service, which reads the result."""
-        wish = json_dumps({"query": QUERY})
-        started = (
-            await self._again("verifier", "transaction.start", "POST", "/api/v1/transactions", wish, self._service)
-        ).json()
+        started = await self.start()
         request = await self._again("verifier", "request.fetch", "GET", request_path(started["link"]))
         path, form = self.wallet.answer(request.body.decode())
         refused = await self._respond(path, form)
-        result = f"/api/v1/transactions/{started['id']}/result"
-        found = (await self._again("verifier", "result.read", "GET", result, headers=self._service)).json()
+        if not await self.read(started["id"], refused):
+            return
+        if random.random() < self.replay_share:
+            await self._replay("verifier", "response.post", path, form, {"Content-Type": FORM}, "a presentation")
+
+    async def start(self) -> dict[str, Any]:
+        """Let the service start a transaction."""
+        body, path = json_dumps({"query": QUERY}), "/api/v1/transactions"
+        return (await self._again("verifier", "transaction.start", "POST", path, body, self._service)).json()
+
+    async def read(self, transaction_id: str, refused: Exception | None) -> bool:
+        """Let the service read a result, after the wallet was told that it is accepted, or `refused`."""
+        path = f"/api/v1/transactions/{transaction_id}/result"
+        found = (await self._again("verifier", "result.read", "GET", path, headers=self._service)).json()
         if found["state"] != "accepted":
             kind, said = "lost" if refused is None else "rejected", f"{refused} {found.get('reasons', '')}"
             self.ledger.failed(time.monotonic(), "verifier", "result.read", kind, said)
-            return
-        self.ledger.presented.append(started["id"])
+            return False
+        self.ledger.presented.append(transaction_id)
         self.ledger.done("presentation")
-        if random.random() < self.replay_share:
-            await self._replay("verifier", "response.post", path, form, {"Content-Type": FORM}, "a presentation")
+        return True
 
     async def revoke(self) -> None:
         """Let the agency revoke everything of the person."""
