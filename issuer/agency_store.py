@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Select, Table, Update, bindparam, case, delete, func, select, update
 
 from byoid.service.database import Connection, Database, Expiry, UtcDateTime, Write, insert
-from issuer.agency_tables import Account, ApiKey, Outdated, Subject, Webhook, outbox
+from issuer.agency_tables import Account, ApiKey, Outdated, Subject, WalletHold, Webhook, outbox
 from issuer.store import batches, grants, issuances, offers, status_lists
 from issuer.tables import CredentialStatus, IssuerTable, OfferState
 
@@ -38,7 +38,7 @@ class Target(StrEnum):
 
 
 api_keys, accounts, subjects = table_of(ApiKey), table_of(Account), table_of(Subject)
-outdated, webhooks = table_of(Outdated), table_of(Webhook)
+outdated, webhooks, holds = table_of(Outdated), table_of(Webhook), table_of(WalletHold)
 
 _TIME: Final = UtcDateTime()
 _NOW: Final = bindparam("now", type_=_TIME)
@@ -201,7 +201,10 @@ _FORGET_OUTDATED = delete(outdated).where(outdated.c.issuance_id == bindparam("i
 
 # --- the wallet's and its keys' own status ---
 _LIVE_WITH_WALLET = (
-    select(issuances.c.id, issuances.c.wallet_status)
+    select(
+        issuances.c.id, issuances.c.wallet_status, issuances.c.status, holds.c.issuance_id.is_not(None).label("held")
+    )
+    .select_from(issuances.outerjoin(holds, holds.c.issuance_id == issuances.c.id))
     .where(
         issuances.c.agency_id == bindparam("agency"),
         issuances.c.id > bindparam("after"),
@@ -211,6 +214,21 @@ _LIVE_WITH_WALLET = (
     )
     .order_by(issuances.c.id)
     .limit(BATCH)
+)
+_HOLD = insert(holds).on_conflict_do_nothing()
+_RELEASE = {
+    target: delete(holds).where(
+        holds.c.issuance_id.in_(
+            select(issuances.c.id)
+            .where(issuances.c.agency_id == bindparam("agency"), column == bindparam("value"))
+            .scalar_subquery()
+        )
+    )
+    for target, column in _COLUMNS.items()
+}
+_RELEASE_EXPIRED = delete(holds).where(
+    holds.c.agency_id == bindparam("agency"),
+    ~select(issuances.c.id).where(issuances.c.id == holds.c.issuance_id).exists(),
 )
 _EXPIRIES: Final = tuple(Expiry(table, expires_at=table.c.expires_at) for table in (subjects, issuances))
 
@@ -340,6 +358,15 @@ class AgencyStore:
         parameters = {"agency": self._agency, "after": after, "now": now}
         return (await self.database.fetch(_LIVE_WITH_WALLET, parameters)).rows
 
+    async def hold(self, tx: Connection, issuance_id: str) -> None:
+        """Note that a credential is suspended because its wallet is."""
+        await tx.execute(_HOLD, {"issuance_id": issuance_id, "agency_id": self._agency})
+
+    async def release(self, tx: Connection, target: Target, value: Any) -> None:
+        """Forget why credentials were suspended: from now on somebody has decided otherwise."""
+        await tx.execute(_RELEASE[target], {"agency": self._agency, "value": value})
+
     async def expire(self, *, now: datetime) -> int:
         """Delete what has expired, in batches."""
+        await self.database.execute(_RELEASE_EXPIRED, {"agency": self._agency})
         return sum([await expiry.run(self.database, now=now) for expiry in _EXPIRIES])

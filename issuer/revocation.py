@@ -5,9 +5,11 @@ is one transaction with its entry in the journal and its webhooks, so a process 
 work and nothing by halves; the same call again does the rest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from byoid.service.database import Connection
 from byoid.wire_errors import InvalidRequest
 from issuer.agency import Agency
 from issuer.agency_store import Target
@@ -46,6 +48,7 @@ async def change_status(
     actor: str,
     reason: str,
     end_reissuance: bool = False,
+    with_wallet: bool = False,
 ) -> int:
     """Change the status of every credential of a selection that may take it; return how many.
 
@@ -56,14 +59,19 @@ async def change_status(
         actor: who does it, for the journal.
         reason: why, for the journal; never a claim.
         end_reissuance: also end the refresh tokens, and withdraw open offers of a person.
+        with_wallet: because the wallet's own status has changed; what is suspended so is reinstated with the wallet,
+            unless somebody decides about it meanwhile.
 
     Raises:
         InvalidRequest: suspending or reinstating with the end of re-issuance, which would contradict each other.
     """
     if end_reissuance and status is not CredentialStatus.REVOKED:
         raise InvalidRequest("re-issuance can only be ended with a revocation")
+    if not with_wallet:
+        async with agency.issuer.store.transaction() as tx:
+            await agency.store.release(tx, selection.target, selection.sought(agency))
     total = 0
-    while changed := await _change_some(agency, selection, status, actor, reason, end_reissuance):
+    while changed := await _change_some(agency, selection, status, actor, reason, end_reissuance, with_wallet):
         total += changed
     if end_reissuance and selection.target is Target.PERSON:
         async with agency.issuer.store.transaction() as tx:
@@ -72,14 +80,17 @@ async def change_status(
 
 
 async def _change_some(  # what `change_status` was asked
-    agency: Agency, selection: Selection, status: CredentialStatus, actor: str, reason: str, end_reissuance: bool
-) -> int:
+    agency: Agency, selection: Selection, status: CredentialStatus, actor: str, reason: str, end_reissuance: bool,
+    with_wallet: bool,
+) -> int:  # fmt: skip
     async with agency.issuer.store.transaction() as tx:
         changed = await agency.store.change_status(
             tx, selection.target, selection.sought(agency), status, now=agency.issuer.clock()
         )
         if not changed:
             return 0
+        if with_wallet:
+            await _follow_wallet(agency, tx, [row.id for row in changed], status)
         if end_reissuance:
             await agency.store.end_grants(tx, {row.grant_id for row in changed})
         event = _EVENT[status]
@@ -89,3 +100,12 @@ async def _change_some(  # what `change_status` was asked
             ids = [row.id for row in changed if row.batch_id == batch[0]]
             await agency.tell(tx, event, {"batch": batch[0], "type": batch[1], "credentials": ids, "reason": reason})
     return len(changed)
+
+
+async def _follow_wallet(agency: Agency, tx: Connection, ids: Sequence[str], status: CredentialStatus) -> None:
+    """Remember what is suspended with its wallet, and forget it when that has ended."""
+    for each in ids:
+        if status is CredentialStatus.SUSPENDED:
+            await agency.store.hold(tx, each)
+        else:
+            await agency.store.release(tx, Target.CREDENTIAL, each)

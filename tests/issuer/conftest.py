@@ -100,12 +100,15 @@ class ProviderServer:
     signer: SoftwareSigner
     clock: Callable[[], datetime]
     revoked: set[int] = field(default_factory=set)
+    suspended: set[int] = field(default_factory=set)
     down: bool = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         array = StatusArray.of_size(1024, bits=2)
         for index in self.revoked:
             array.set_status(index, 1)
+        for index in self.suspended:
+            array.set_status(index, 2)
         unsigned = prepare_status_list_token(
             array, uri=f"{PROVIDER_URL}/status", issued_at=self.clock(), expires_at=self.clock() + timedelta(hours=1),
             ttl=timedelta(seconds=1), algorithm="ES256", x5c=self.signer.x5c,

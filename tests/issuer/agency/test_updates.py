@@ -136,3 +136,56 @@ async def test_a_revoked_wallet_loses_its_credentials(office: Office) -> None:
     office.peer.clock.advance(timedelta(hours=1))
     assert await check_wallets(office.agency) == 1
     assert await _statuses(office) == {"revoked"}
+
+
+async def test_a_suspended_wallet_suspends_its_credentials_and_reinstates_them(office: Office) -> None:
+    office.peer.provider.status = {"status_list": {"idx": 7, "uri": f"{PROVIDER_URL}/status"}}
+    await _issue(office)
+    for suspended, down, changed, status in [
+        ({7}, True, 0, "valid"), ({7}, False, 1, "suspended"), ({7}, False, 0, "suspended"),
+        (set(), True, 0, "suspended"), (set(), False, 1, "valid"), (set(), False, 0, "valid"),
+    ]:  # fmt: skip
+        office.peer.clock.advance(timedelta(hours=1))
+        office.peer.provider_server.suspended, office.peer.provider_server.down = set(suspended), down
+        assert await check_wallets(office.agency) == changed
+        assert await _statuses(office) == {status}
+    assert await office.peer.count("wallet_hold") == 0
+    office.peer.provider_server.suspended, office.peer.provider_server.revoked = {7}, set()
+    office.peer.clock.advance(timedelta(hours=1))
+    assert await check_wallets(office.agency) == 1
+    office.peer.provider_server.suspended, office.peer.provider_server.revoked = set(), {7}
+    office.peer.clock.advance(timedelta(hours=1))
+    assert await check_wallets(office.agency) == 1
+    assert (await _statuses(office), await office.peer.count("wallet_hold")) == ({"revoked"}, 0)
+
+
+@pytest.mark.parametrize("first", ["the wallet", "a clerk"])
+async def test_what_a_clerk_has_suspended_is_not_reinstated_with_the_wallet(office: Office, first: str) -> None:
+    office.peer.provider.status = {"status_list": {"idx": 7, "uri": f"{PROVIDER_URL}/status"}}
+    await _issue(office)
+    change = {"target": "person", "value": ADA, "reason": "a test"}
+    office.peer.provider_server.suspended = {7}
+    office.peer.clock.advance(timedelta(hours=1))
+    if first == "a clerk":
+        await office.call("POST", "/suspend", json=change)
+    await check_wallets(office.agency)
+    if first == "the wallet":
+        assert (await office.call("POST", "/suspend", json=change)).json() == {"changed": 0}
+    office.peer.provider_server.suspended = set()
+    office.peer.clock.advance(timedelta(hours=1))
+    assert await check_wallets(office.agency) == 0
+    assert await _statuses(office) == {"suspended"}
+    assert (await office.call("POST", "/reinstate", json=change)).json() == {"changed": 1}
+
+
+async def test_a_hold_goes_with_its_credential(office: Office) -> None:
+    office.peer.provider.status = {"status_list": {"idx": 7, "uri": f"{PROVIDER_URL}/status"}}
+    await _issue(office)
+    office.peer.provider_server.suspended = {7}
+    office.peer.clock.advance(timedelta(hours=1))
+    await check_wallets(office.agency)
+    assert await office.peer.count("wallet_hold") == 1
+    for _ in range(2):
+        office.peer.clock.advance(timedelta(days=60))
+        await office.agency.store.expire(now=office.peer.clock())
+    assert await office.peer.count("wallet_hold") == 0
