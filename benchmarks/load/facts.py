@@ -27,7 +27,7 @@ _JOURNAL: Final = "SELECT details FROM audit_entries WHERE event = 'credential.r
 _WAITING: Final = "SELECT id, sealed_body FROM outbox"
 _BEHIND: Final = "SELECT count(*) FROM status_list WHERE changed <> published"
 _LISTS: Final = "SELECT id FROM status_list"
-_PATIENCE: Final = 60.0  # for the last publication, and for webhooks that are on their way
+_PATIENCE: Final = 120.0  # for the last publication, and for webhooks that are on their way
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import asyncpg
 
 from benchmarks.load.readings import children, tree_cpu_seconds
 
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 600.0
 _SETTINGS: Final = {"max_connections": "300", "listen_addresses": ""}
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from benchmarks.load.readings import cpu_seconds
 from benchmarks.load.worker import HOST
 
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 600.0  # a machine that does much else takes long to start a process
 _PAUSE: Final = 0.5  # before a worker that could not start is tried again, as every supervisor does
 
 

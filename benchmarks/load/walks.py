@@ -19,7 +19,7 @@ from benchmarks.load.wallet import CONFIGURATION, PRE_AUTHORIZED, Wallet, reques
 from benchmarks.load.wire import FORM, JSON, Answer, Connection, NoAnswer
 from byoid.encoding import json_dumps
 
-_PATIENCE: Final = 90.0  # how long a client asks again before it gives up
+_PATIENCE: Final = 600.0  # how long a client asks again before it gives up
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _ANSWERED: Final = 409
 _CLIENT_FAULT, _SERVER_FAULT = 400, 500
