@@ -1,5 +1,6 @@
 """JWS and JWE: the RFCs' examples, and one dishonest token for each rule."""
 
+import dataclasses
 import json
 import zlib
 from collections.abc import Callable
@@ -391,6 +392,22 @@ def test_a_jwe_sealed_by_hand_opens(recipient: PrivateKey) -> None:
 def test_a_jwe_for_another_key_stays_shut(recipient: PrivateKey) -> None:
     with pytest.raises(BadSignature):
         decrypt(seal(recipient), PrivateKey.generate(), enc={"A256GCM"})
+
+
+def test_a_jwe_that_was_parsed_to_find_its_key_opens_like_its_text(recipient: PrivateKey) -> None:
+    jwe = encrypt(b"content", {**recipient.public.jwk, "alg": "ECDH-ES", "kid": "1"}, enc="A256GCM")
+    parsed = parse_jwe(jwe)
+
+    assert parsed.header["kid"] == "1"
+    assert decrypt(parsed, recipient, enc={"A256GCM"}) == decrypt(jwe, recipient, enc={"A256GCM"})
+
+
+@pytest.mark.hostile
+def test_the_content_of_a_parsed_jwe_is_bounded_before_it_is_decoded(recipient: PrivateKey) -> None:
+    parsed = dataclasses.replace(parse_jwe(seal(recipient)), ciphertext="!" * 2000)
+
+    with pytest.raises(MalformedInput, match="1500 bytes of content, at most 1000"):
+        decrypt(parsed, recipient, enc={"A256GCM"}, max_plaintext=1000)
 
 
 @pytest.mark.hostile
