@@ -1,7 +1,8 @@
 """What a citizen's acts cost the wallet's process over real HTTP, and whether other wallets make it slower.
 
-`wallet.issuance` is one PID from its offer to the kept card, `wallet.presentation` one request from its link to the
-answer, by a wallet with one card; the passkey's assertions are real, issuer and verifier are the real ones, in this process, and not counted.
+`wallet.issuance` is one PID of twenty copies from its offer to the kept card, `wallet.presentation` one request from
+its link to the answer, by a wallet with one card; the passkey's assertions are real, issuer and verifier are the real
+ones, in this process, and not counted.
 `wallet.dashboard` is the first page of a wallet with ten cards of twenty copies each, on PostgreSQL, whose processes
 are counted too; its goal among 10,000 such wallets is 1.5 times the figure when it is alone.
 """
@@ -49,6 +50,7 @@ COPIES: Final = 20
 AMONG_GOAL: Final = 1.5  # times the figure alone
 _RUNS: Final = {"wallet.issuance": 12, "wallet.presentation": 30, ALONE: 60}
 _CHUNK: Final = 250
+_SETTLE: Final = ("VACUUM ANALYZE", "CHECKPOINT")  # now, not in the background while we measure
 _COPY_OTHERS: Final = (
     """INSERT INTO wallet_item (id, person_id, kind, parent_id, version, sealed, expires_at)
     SELECT md5(id || n), 'person' || n, kind, md5(parent_id || n), version, sealed, expires_at
@@ -116,10 +118,11 @@ async def _measure_pages(state: State, directory: Path, *, many: bool, rounds: i
 
         postmaster = int((directory / "postmaster.pid").read_text().splitlines()[0])
         pids = [server, postmaster]
-        await _settle(directory)
+        await _run(directory, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET max_wal_size = '8GB'")
+        await _run(directory, "SELECT pg_reload_conf()", *_SETTLE)
         found = {ALONE: await _y(look, pids, runs=_RUNS[ALONE], rounds=rounds)}
         if many:
-            await _add_others(directory, person)
+            await _add_others(directory, person, look)
             found[AMONG] = await _y(look, pids, runs=_RUNS[ALONE], rounds=rounds)
         return found
 
@@ -231,8 +234,8 @@ async def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError("the wallet did not start")
 
 
-async def _add_others(directory: Path, person: str) -> None:
-    """Add wallets like this one, in the database alone."""
+async def _add_others(directory: Path, person: str, look: Callable[[], Awaitable[None]]) -> None:
+    """Add wallets like this one, in the database alone; `look` keeps the session alive meanwhile."""
     import asyncpg
 
     connection = await asyncpg.connect(host=str(directory), user="postgres", database="postgres")
@@ -240,22 +243,24 @@ async def _add_others(directory: Path, person: str) -> None:
         for start in range(1, OTHERS + 1, _CHUNK):
             for statement in _COPY_OTHERS:
                 await connection.execute(statement, start, min(start + _CHUNK - 1, OTHERS), person, timeout=600)
+            await look()
             print(f"wallets: {min(start + _CHUNK, OTHERS + 1)}", file=sys.stderr)
         rows = await connection.fetchval("SELECT count(*) FROM wallet_item")
         assert rows == (OTHERS + 1) * CARDS * (COPIES + 1), rows
     finally:
         await connection.close()
-    await _settle(directory)
+    await _run(directory, *_SETTLE)
 
 
-async def _settle(directory: Path) -> None:
-    """Let the database do now what it would do in the background while we measure."""
+async def _run(directory: Path, *statements: str) -> None:
     import asyncpg
 
     connection = await asyncpg.connect(host=str(directory), user="postgres", database="postgres")
-    for statement in ("VACUUM ANALYZE", "CHECKPOINT"):
-        await connection.execute(statement, timeout=600)
-    await connection.close()
+    try:
+        for statement in statements:
+            await connection.execute(statement, timeout=600)
+    finally:
+        await connection.close()
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ from demo.services import BRIEF, BRIEF_SECONDS, ServiceClient
 from demo.state import STATUS_TTL_SECONDS, State
 
 PID: Final = "pid_sd_jwt"
+_NOT_OFFERED: Final = "not_offered"  # the wallet has seen the new status list before the verifier
+_REFUSED: Final = ("rejected", _NOT_OFFERED)
 _REVOCATION_PATIENCE: Final = 30.0  # seconds, beyond which a revocation counts as not seen
 
 
@@ -147,7 +149,7 @@ async def _revoke(demo: Demo) -> None:
         # A verifier may use its copy of the list for `ttl` seconds; ask until it has seen the new one.
         while time.monotonic() - begin < _REVOCATION_PATIENCE:
             result = await _share_once(demo)
-            if result["state"] == "rejected":
+            if result["state"] in _REFUSED:
                 break
             await asyncio.sleep(0.5)
         reason = result["reasons"][-1] if result["reasons"] else ""
@@ -157,7 +159,7 @@ async def _revoke(demo: Demo) -> None:
             "status_list_ttl_seconds": STATUS_TTL_SECONDS,
             "seconds_until_refused": round(time.monotonic() - begin, 1),
         }  # fmt: skip
-        step.ok = result["state"] == "rejected" and step.error == "Revoked"
+        step.ok = result["state"] in _REFUSED and step.error == "Revoked"
 
 
 def _named(reason: str) -> str | None:
@@ -169,6 +171,8 @@ def _named(reason: str) -> str | None:
 async def _share_once(demo: Demo) -> dict[str, Any]:
     started = await demo.shop.ask()
     request = await demo.citizen.open_request(started["link"])
+    if withdrawn := [each["reason"] for asked in request["credentials"] for each in asked["unusable"]]:
+        return {"state": _NOT_OFFERED, "reasons": [f"{withdrawn[0].title()}: the wallet does not offer the card"]}
     try:
         await demo.citizen.share(request)
     except CitizenError:  # the verifier has said no; the service learns why

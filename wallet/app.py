@@ -1,5 +1,6 @@
 """The wallet's composition root: settings in, application out. The only place where concrete things are chosen."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ from wallet.notices import Notices
 from wallet.passkeys import WebAuthnParty
 from wallet.provider import WalletProvider
 from wallet.settings import WalletSettings
+from wallet.status_refresh import keep_statuses_fresh
 from wallet.store import VaultStore
 from wallet.subscriptions import Subscriptions
 from wallet.tables import VaultTable, WalletTable
@@ -130,6 +132,8 @@ def _lifespan(
             app.state.limits = wallet.limits
             if settings.profile == "demo":
                 await database.create_all(WalletTable.metadata)
+            refreshing = asyncio.create_task(keep_statuses_fresh(wallet), name="status lists")
+            stack.callback(refreshing.cancel)
             yield
 
     return lifespan

@@ -5,7 +5,7 @@ so that an issuer does not learn which card is looked at. A status that can't be
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import Final
 from byoid.errors import Expired, NotYetValid, Revoked, StatusUnavailable, Suspended
 from byoid.presentation.authentication import Authenticated, AuthenticPresentation
 from byoid.presentation.status import Statuses, StatusPolicy, judge_status, verify_statuses
-from wallet.cards import load_cards, load_samples, open_copy
+from wallet.cards import Card, Copy, Deck, load_card, load_samples, open_copy
 from wallet.context import Visit, Wallet
 from wallet.matching import HeldCard
 
@@ -45,21 +45,22 @@ class CardStatus:
     expires_at: datetime | None
 
 
-async def card_statuses(wallet: Wallet, visit: Visit, *, ask: bool = True) -> Mapping[str, CardStatus]:
-    """Return the state of every card by its id.
+async def card_statuses(wallet: Wallet, deck: Deck, *, ask: bool = True) -> Mapping[str, CardStatus]:
+    """Return the state of every card by its id; without `ask` by the dates alone, and nothing is fetched."""
+    held = [_held(wallet, card, deck.stocks[card.id].sample) for card in deck.cards]
+    return await (current_states(wallet, held) if ask else states_of(wallet, held, ask=False))
 
-    Args:
-        wallet: of all citizens.
-        visit: whose cards.
-        ask: whether to look at status lists; without, only the dates are looked at, and nothing is fetched.
-    """
+
+async def states_at_receipt(wallet: Wallet, visit: Visit, card_ids: Collection[str]) -> dict[str, CardState]:
+    """Return how cards that have just come stand: an issuer may have withdrawn one before it was collected."""
     samples = await load_samples(visit.contents)
-    held = [
-        HeldCard(wallet, card, copy, open_copy(card, copy))
-        for card in await load_cards(visit.contents)
-        for copy in samples.get(card.id, ())
-    ]
-    return await states_of(wallet, held, ask=ask)
+    cards = [await load_card(visit.contents, card_id, now=wallet.clock()) for card_id in card_ids]
+    held = [_held(wallet, card, copy) for card in cards for copy in samples.get(card.id, ())]
+    return {card_id: each.state for card_id, each in (await current_states(wallet, held)).items()}
+
+
+def _held(wallet: Wallet, card: Card, copy: Copy) -> HeldCard:
+    return HeldCard(wallet, card, copy, open_copy(card, copy))
 
 
 async def current_states(wallet: Wallet, held: Sequence[HeldCard]) -> Mapping[str, CardStatus]:

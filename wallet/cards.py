@@ -11,7 +11,7 @@ issuer's `credential_reuse_policy` (ETSI TS 119 472-3 4.2.4.2, ARF ISSU_37 to 57
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Self
@@ -307,6 +307,20 @@ class Stock:
     def unused_at(self, now: datetime) -> int:
         """Return how many copies nobody has seen and can still be shown."""
         return self.unused if self.sample.usable(now) else 0
+
+
+@dataclass(frozen=True)
+class Deck:
+    """All cards, the newest first, and what is left of each by its id: what most pages look at, read once."""
+
+    cards: Sequence[Card]
+    stocks: Mapping[str, Stock]
+
+
+async def load_deck(contents: Contents) -> Deck:
+    """Return all cards with what is left of them. A card whose copies are being replaced just now is left out."""
+    stocks = await load_stocks(contents)
+    return Deck([card for card in await load_cards(contents) if card.id in stocks], stocks)
 
 
 async def load_stocks(contents: Contents) -> dict[str, Stock]:

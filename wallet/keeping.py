@@ -7,7 +7,7 @@ are deleted). Where anything is wrong nothing is kept, the holder keys are delet
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ from byoid.errors import ByoidError
 from byoid.issuance.credential import CredentialResponse
 from byoid.issuance.notification import NotificationRequest
 from byoid.service.connection import Connection
+from wallet.card_status import CardState, states_at_receipt
 from wallet.cards import (
     MDOC,
     Card,
@@ -75,11 +76,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Received:
-    """What is in the wallet now, and what is promised; `changed` names claims that a reissued card has otherwise."""
+    """What is in the wallet now, how it stands with its issuer, and what is promised.
+
+    `changed` names claims that a reissued card has otherwise.
+    """
 
     card_ids: tuple[str, ...] = ()
     deferred_ids: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    states: dict[str, CardState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ async def keep(
         raise
     await delete_keys(wallet, visit, [key for delivery in deliveries for key in delivery.spent_keys])
     await notify(issuance, orders, "credential_accepted")
-    return received
+    return replace(received, states=await states_at_receipt(wallet, visit, received.card_ids))
 
 
 async def notify(

@@ -8,7 +8,7 @@ not another login at the issuer.
 from dataclasses import dataclass
 
 from byoid.issuance.offer import CredentialOffer, require_offered
-from wallet.cards import Card, Reissuance, load_card, load_cards, load_stocks
+from wallet.cards import Card, Deck, Reissuance, load_card
 from wallet.context import Visit, Wallet
 from wallet.receipts import (
     Conversation,
@@ -33,13 +33,13 @@ class Due:
     possible: bool
 
 
-async def due_cards(wallet: Wallet, visit: Visit) -> list[Due]:
+def due_cards(wallet: Wallet, deck: Deck) -> list[Due]:
     """Return the cards whose issuer's policy asks for fresh copies now."""
-    now, stocks = wallet.clock(), await load_stocks(visit.contents)
+    now = wallet.clock()
     return [
-        Due(card, stock.unused_at(now), card.content.reissuance is not None)
-        for card in await load_cards(visit.contents)
-        if (stock := stocks.get(card.id)) is not None and stock.reissue_due(card, now=now)
+        Due(card, deck.stocks[card.id].unused_at(now), card.content.reissuance is not None)
+        for card in deck.cards
+        if deck.stocks[card.id].reissue_due(card, now=now)
     ]
 
 

@@ -49,6 +49,8 @@ class WalletSettings(ServiceSettings):
     user_authentication_level: Level = "iso_18045_basic"
     # All limits on requests (wallet.limits) times this: many citizens may share an address.
     limit_factor: float = Field(default=1.0, gt=0)
+    # How often status lists that cards refer to are looked at again.
+    status_refresh_interval: timedelta = timedelta(minutes=1)
     receipt_lifetime: timedelta = timedelta(minutes=30)
     consent_lifetime: timedelta = timedelta(minutes=10)
     # For conformance tools only: signs in this demo person and agrees to everything, with real assertions of a software

@@ -6,10 +6,13 @@ mode in the production profile.
 
 The addresses are those of the pages: GET `/credential-offer`, `/authorize` and `/callback` end at the same final pages
 (`issuance-complete`, `presentation-complete`, `wallet-error`). An offer with a transaction code shows its form, as
-`POST /offers/{id}/unattended`; `/credential-offer?…&tx_code=…` answers it at once.
+`POST /offers/{id}/unattended`; `/credential-offer?…&tx_code=…` answers it at once. `GET /wallet-initiated` begins
+without an offer, at an issuer of the catalogue. What an issuer promises is waited for, a minute at most.
 """
 
+import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from fastapi import APIRouter
@@ -17,11 +20,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from byoid.oauth.form import parse_form
-from wallet import consent, offers, presenting, receiving
+from wallet import consent, deferred, offers, presenting, receiving
 from wallet.asked import Choice, ConsentView
 from wallet.authenticator import SoftwareAuthenticator
-from wallet.context import Visit
+from wallet.context import Visit, Wallet
+from wallet.keeping import Received
 from wallet.receipts import Receipt, Stage, load_receipt
+from wallet.receiving import Outcome
 from wallet.vault import ceremonies
 from wallet.vault.contract import Ceremony, NotSignedIn, PagePost
 from wallet.web.card_pages import after
@@ -30,6 +35,7 @@ from wallet.web.site import PageRoute, Site, SiteContext, see_other
 
 _LABEL: Final = "Unattended"
 _CODE: Final = "tx_code"
+_PATIENCE: Final = timedelta(minutes=1)
 
 
 @dataclass
@@ -95,11 +101,19 @@ def _add_receiving(router: APIRouter, person: DemoPerson) -> None:
         receipt = await load_receipt(site.wallet, visit, receipt_id)
         return await _receive(person, visit, receipt, form.get(_CODE))
 
+    @router.get("/wallet-initiated")
+    async def wallet_initiated(credential_issuer: str, configuration_id: str, site: SiteContext) -> Response:
+        visit = await person.visit()
+        receipt = await offers.start_from_catalogue(
+            site.wallet, visit, credential_issuer=credential_issuer, configuration_ids=(configuration_id,)
+        )
+        return await _receive(person, visit, receipt, None)
+
     @router.get("/callback")
     async def callback(request: Request, site: SiteContext) -> Response:
         visit, parameters = await person.visit(), parse_form(request.url.query)
         outcome = await receiving.complete_authorization(site.wallet, visit, parameters)
-        return after(outcome)
+        return after(await _delivered(site.wallet, visit, outcome))
 
 
 def _add_presenting(router: APIRouter, person: DemoPerson) -> None:
@@ -128,4 +142,17 @@ async def _receive(person: DemoPerson, visit: Visit, receipt: Receipt, code: str
     wallet = person.site.wallet
     ceremony = await receiving.propose(wallet, visit, receipt.id)
     outcome = await receiving.approve(wallet, visit, receipt.id, person.assertion(ceremony), tx_code=code)
-    return after(outcome)
+    return after(await _delivered(wallet, visit, outcome))
+
+
+async def _delivered(wallet: Wallet, visit: Visit, outcome: Outcome) -> Outcome:
+    """Wait for what the issuer has promised: nobody looks into this wallet another time."""
+    if not isinstance(outcome, Received) or not outcome.deferred_ids:
+        return outcome
+    cards, until = list(outcome.card_ids), wallet.clock() + _PATIENCE
+    while (promises := await deferred.load_promises(visit)) and wallet.clock() < until:
+        next_at = min(promise.content.next_at for promise in promises)
+        await asyncio.sleep(max(0.0, (min(next_at, until) - wallet.clock()).total_seconds()))
+        for collected in await deferred.collect_due(wallet, visit):
+            cards += collected.received.card_ids if collected.received else ()
+    return Received(card_ids=tuple(cards), deferred_ids=tuple(promise.id for promise in promises))

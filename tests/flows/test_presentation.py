@@ -24,6 +24,7 @@ from tests.wallet.world import Citizen, open_wallet
 from wallet import receiving
 from wallet.asked import Choice, ConsentView
 from wallet.card_status import CardState, card_statuses
+from wallet.cards import load_deck
 from wallet.consent import choose, decline, propose
 from wallet.context import Wallet
 from wallet.history import Reason, Result, Transaction, load_history
@@ -133,9 +134,17 @@ async def test_the_shop_sees_what_the_citizen_saw(
     assert [item.entry.transaction_result for item in history] == [Result.COMPLETED]
 
 
-async def test_a_revoked_card_is_explained_and_refused(
+async def states(wallet: Wallet, citizen: Citizen, *, ask: bool = True) -> set[CardState]:
+    """How the citizen's cards stand."""
+    found = await card_statuses(wallet, await load_deck((await citizen.visit()).contents), ask=ask)
+    return {each.state for each in found.values()}
+
+
+async def test_a_revoked_card_is_explained_not_offered_and_refused(
     issuer: Issuer, issuer_app: FastAPI, wallet: Wallet, holder: Citizen, shop: RelyingParty, person: str, clock: Any
 ) -> None:
+    begun = await shop.begin("sd_jwt")
+    asked_before = await propose(wallet, await holder.visit(), begun.link())
     await change_status(
         issuer_app.state.agency,
         Selection(Target.PERSON, person),
@@ -144,12 +153,15 @@ async def test_a_revoked_card_is_explained_and_refused(
         reason="lost",
     )
     await publish(issuer)
+    # Until its time is over, the wallet goes by the list that it saw at receipt.
+    wallet.verifiers.statuses = StatusListCache(wallet.verifiers._http)
 
-    states = await card_statuses(wallet, await holder.visit())
-    assert {each.state for each in states.values()} == {CardState.REVOKED}
+    assert await states(wallet, holder) == {CardState.REVOKED}
+    withdrawn = await propose(wallet, await holder.visit(), (await shop.begin("sd_jwt")).link())
+    assert [each.reason for asked in withdrawn.credentials for each in asked.unusable] == [CardState.REVOKED]
+    assert not withdrawn.satisfiable
 
-    begun = await shop.begin("sd_jwt")
-    presented = await present(wallet, holder, await propose(wallet, await holder.visit(), begun.link()))
+    presented = await present(wallet, holder, asked_before)
 
     assert not presented.delivered
     assert presented.item.entry.reason_of_noncompletion is Reason.REFUSED_BY_SERVICE
@@ -162,8 +174,7 @@ async def test_a_card_is_valid_then_expiring_then_expired(wallet: Wallet, holder
     for days, state in ((0, CardState.VALID), (12, CardState.EXPIRING), (20, CardState.EXPIRED)):
         clock.advance(timedelta(days=days))
         await holder.sign_in()
-        states = await card_statuses(wallet, await holder.visit(), ask=not days)
-        assert {each.state for each in states.values()} == {state}
+        assert await states(wallet, holder, ask=not days) == {state}
 
 
 @pytest.mark.parametrize("tell", [True, False])

@@ -1,6 +1,5 @@
 """Pages about cards: the dashboard, a card, adding one, an offer from its preview to the card in the wallet."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,10 +10,9 @@ from starlette.responses import Response
 from byoid.errors import MalformedInput
 from byoid.oauth.form import parse_form
 from byoid.service.i18n import Catalogue
-from wallet import accounts, card_status, deferred, offers, receiving, reissue, removal
-from wallet.card_status import CardState
-from wallet.cards import Card, load_card, load_cards, load_samples, load_stocks
-from wallet.context import Visit, Wallet
+from wallet import accounts, deferred, offers, receiving, reissue, removal
+from wallet.card_status import CardState, CardStatus, card_statuses
+from wallet.cards import Card, Deck, load_card, load_deck
 from wallet.keeping import Received
 from wallet.receipts import Stage, load_receipt
 from wallet.receiving import GoTo, Outcome, TransactionCodeRefused
@@ -23,7 +21,6 @@ from wallet.web.offer_views import offer_view
 from wallet.web.site import PageRoute, SiteContext, Visitor, see_other
 
 router: Final = APIRouter(route_class=PageRoute)
-_STATUS_SECONDS: Final = 2
 
 
 @router.get("/")
@@ -31,15 +28,18 @@ async def dashboard(request: Request, site: SiteContext, visit: Visitor) -> Resp
     """Show all cards, and what needs the citizen's attention."""
     say, wallet = site.catalogue(request), site.wallet
     collected = await deferred.collect_due(wallet, visit)
-    states, copies = await current_states(wallet, visit), await load_samples(visit.contents)
-    cards = await load_cards(visit.contents)
-    faces = [views.card_face(card, copies.get(card.id, ()), say, state=states[card.id]) for card in cards]
+    deck = await load_deck(visit.contents)
+    faces = _faces(deck, say, await card_statuses(wallet, deck))
     notices = views.dashboard_notices(
-        collected, await deferred.load_promises(visit), await reissue.due_cards(wallet, visit), faces, say
+        collected,
+        await deferred.load_promises(visit),
+        reissue.due_cards(wallet, deck),
+        [face for _, face in faces],
+        say,
     )
     return site.render(
         request, "dashboard.html", visit=visit, tab="cards", notices=notices,
-        cards=card_formats.one_of_each(list(zip(cards, faces, strict=True))),
+        cards=card_formats.one_of_each(faces),
         has_recovery_code=(await site.door.run(accounts.view_account, visit.cookie)).recovery_code_made_at is not None,
     )  # fmt: skip
 
@@ -48,12 +48,12 @@ async def dashboard(request: Request, site: SiteContext, visit: Visitor) -> Resp
 async def card_page(card_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Show what is on a card."""
     say, now = site.catalogue(request), site.wallet.clock()
-    card = await load_card(visit.contents, card_id, now=now)
-    stock, states = (await load_stocks(visit.contents))[card_id], await current_states(site.wallet, visit)
+    card, deck = await load_card(visit.contents, card_id, now=now), await load_deck(visit.contents)
+    stock, faces = deck.stocks[card_id], _faces(deck, say, await card_statuses(site.wallet, deck))
     return site.render(
         request, "card.html", visit=visit, tab="cards",
-        card=views.card_face(card, [stock.sample], say, state=states[card_id]),
-        formats=card_formats.format_links(await _faces(visit, say), card_id, say),
+        card=next(face for each, face in faces if each.id == card_id),
+        formats=card_formats.format_links(faces, card_id, say),
         lines=views.card_lines(card, stock.sample, say),
         about=views.about(card, stock, say, now=now),
         can_renew=card.content.reissuance is not None,
@@ -73,7 +73,8 @@ async def card_deletion_page(card_id: str, request: Request, site: SiteContext, 
 async def delete_card(card_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Delete a card for good, in all its formats."""
     await site.form(request)
-    same = card_formats.format_links(await _faces(visit, site.catalogue(request)), card_id, site.catalogue(request))
+    say = site.catalogue(request)
+    same = card_formats.format_links(_faces(await load_deck(visit.contents), say), card_id, say)
     for each in [link.card_id for link in same] or [card_id]:
         await removal.remove_card(site.wallet, visit, each)
     return see_other("/")
@@ -137,14 +138,10 @@ async def credential_offer(request: Request, site: SiteContext, visit: Visitor) 
 @router.get("/offers/done")
 async def offer_done(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Show what came; `cards` and `promised` are only how the page was reached."""
-    say, now = site.catalogue(request), site.wallet.clock()
-    ids = [each for each in request.query_params.get("cards", "").split(",")[:20] if each]
-    cards = [await load_card(visit.contents, each, now=now) for each in ids]
-    samples, states = await load_samples(visit.contents), await current_states(site.wallet, visit)
-    faces = [
-        (card, views.card_face(card, samples.get(card.id, ()), say, state=states.get(card.id, CardState.VALID)))
-        for card in cards
-    ]
+    say, deck = site.catalogue(request), await load_deck(visit.contents)
+    ids = request.query_params.get("cards", "").split(",")
+    came = Deck([card for card in deck.cards if card.id in ids], deck.stocks)
+    faces = _faces(came, say, await card_statuses(site.wallet, came))
     promised = bool(request.query_params.get("promised"))
     return site.render(
         request, "offer_done.html", visit=visit, tab="cards", cards=card_formats.one_of_each(faces), promised=promised
@@ -195,21 +192,15 @@ async def callback(request: Request, site: SiteContext, visit: Visitor) -> Respo
     return after(await receiving.complete_authorization(site.wallet, visit, parameters))
 
 
-async def _faces(visit: Visit, catalogue: Catalogue) -> list[tuple[Card, views.CardFace]]:
-    """Return every card with its face."""
-    copies = await load_samples(visit.contents)
-    cards = await load_cards(visit.contents)
-    return [(card, views.card_face(card, copies.get(card.id, ()), catalogue)) for card in cards]
-
-
-async def current_states(wallet: Wallet, visit: Visit) -> Mapping[str, card_status.CardState]:
-    """Return the state of every card; an issuer that takes long to say how a card stands is not waited for."""
-    try:
-        async with asyncio.timeout(_STATUS_SECONDS):
-            found = await card_status.card_statuses(wallet, visit)
-    except TimeoutError:
-        found = await card_status.card_statuses(wallet, visit, ask=False)
-    return {card_id: each.state for card_id, each in found.items()}
+def _faces(
+    deck: Deck, catalogue: Catalogue, states: Mapping[str, CardStatus] | None = None
+) -> list[tuple[Card, views.CardFace]]:
+    """Return every card with its face; its state is told if it was asked for."""
+    found = []
+    for card in deck.cards:
+        state = states[card.id].state if states else CardState.VALID
+        found.append((card, views.card_face(card, [deck.stocks[card.id].sample], catalogue, state=state)))
+    return found
 
 
 def after(outcome: Outcome) -> Response:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from byoid.service.pages import require_same_origin
 from wallet import asked, card_status, consent, history, portability, presenting, removal, rights
+from wallet.cards import load_deck
 from wallet.portability import CredentialInfo
 from wallet.vault.contract import Ceremony, PagePost
 from wallet.web.api_errors import REFUSED
@@ -180,7 +181,7 @@ def _add_rights(router: APIRouter) -> None:
 def _add_cards(router: APIRouter) -> None:
     @router.get("/cards/states")
     async def states(wallet: TheWallet, visit: TheVisit) -> list[StateView]:
-        found = await card_status.card_statuses(wallet, visit)
+        found = await card_status.card_statuses(wallet, await load_deck(visit.contents))
         return [
             StateView(
                 card_id=card_id, state=each.state, expires_at=each.expires_at.isoformat() if each.expires_at else None

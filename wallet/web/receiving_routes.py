@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from byoid.formats.status_list import JWT_MEDIA_TYPE
 from byoid.service.pages import require_same_origin
 from wallet import deferred, offers, receiving, reissue
+from wallet.card_status import CardState
+from wallet.cards import load_deck
 from wallet.context import Visit, Wallet
 from wallet.keeping import Received
 from wallet.messages import message_id
@@ -73,11 +75,12 @@ class Callback(ApiMessage):
 
 
 class OutcomeView(ApiMessage):
-    """What an approval brought about: cards and promises, or the address of the issuer's login."""
+    """What an approval brought about: cards, how they stand, and promises; or the address of the issuer's login."""
 
     card_ids: tuple[str, ...] = ()
     deferred_ids: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    states: dict[str, CardState] = Field(default_factory=dict)
     go_to: str | None = None
 
 
@@ -213,7 +216,7 @@ def _add_later(router: APIRouter) -> None:
     async def due(wallet: TheWallet, visit: TheVisit) -> list[DueView]:
         return [
             DueView(card_id=each.card.id, unused=each.unused, possible=each.possible)
-            for each in await reissue.due_cards(wallet, visit)
+            for each in reissue.due_cards(wallet, await load_deck(visit.contents))
         ]
 
     @router.post("/cards/{card_id}/renewal")
@@ -226,7 +229,12 @@ def _view(outcome: receiving.Outcome) -> OutcomeView:
         case receiving.GoTo():
             return OutcomeView(go_to=outcome.url)
         case Received():
-            return OutcomeView(card_ids=outcome.card_ids, deferred_ids=outcome.deferred_ids, changed=outcome.changed)
+            return OutcomeView(
+                card_ids=outcome.card_ids,
+                deferred_ids=outcome.deferred_ids,
+                changed=outcome.changed,
+                states=outcome.states,
+            )
 
 
 def _promise(promise: deferred.Promise) -> PromiseView:
