@@ -15,6 +15,7 @@ import httpx2
 from byoid.encoding import json_object
 from byoid.errors import MalformedInput, PeerError
 from byoid.formats.status_list import CWT_MEDIA_TYPE, JWT_MEDIA_TYPE, MAX_TOKEN_BYTES, StatusList
+from byoid.trust.trusted_list import MAX_BYTES as MAX_LIST_BYTES
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 MAX_REDIRECTS: Final = 3
@@ -22,6 +23,9 @@ _ENTRY_BYTES: Final = 1024  # what is remembered besides the list: URI, times, t
 _OK: Final = 200
 _JSON: Final = frozenset({"application/json"})
 _REQUEST_OBJECT: Final = frozenset({"application/oauth-authz-req+jwt"})
+_TRUSTED_LIST: Final = (  # no media type is registered for a signed list, and the signature says more than any
+    "application/jose", "application/jwt", "application/json", "application/octet-stream", "text/plain",
+)  # fmt: skip
 _TOKENS: Final = (JWT_MEDIA_TYPE, CWT_MEDIA_TYPE)
 
 
@@ -72,6 +76,15 @@ async def fetch_request_object(client: httpx2.AsyncClient, request_uri: str) -> 
         return content.decode("ascii")
     except UnicodeDecodeError:
         raise PeerError("expected a request object in ASCII") from None
+
+
+async def fetch_trusted_list(client: httpx2.AsyncClient, url: str) -> bytes:
+    """GET a signed list of trusted entities (ETSI TS 119 602).
+
+    Raises:
+        PeerError: it cannot be fetched.
+    """
+    return await fetch(client, url, accept=_TRUSTED_LIST, max_bytes=MAX_LIST_BYTES, max_redirects=MAX_REDIRECTS)
 
 
 Token: TypeAlias = bytes | StatusList

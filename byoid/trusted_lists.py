@@ -1,28 +1,22 @@
 """Trust anchors that follow lists of trusted entities: fetched in time, verified, and the last good one kept.
 
-ETSI TS 119 602 6.3.14 (next update), ARF TLPub_07 (the signer comes from the Official Journal, and is pinned here). The
-client is injected, and guarded (`byoid.service.http`). A list that does not verify never takes the place of one that
-did; a list that is overdue gives no trust any more.
+ETSI TS 119 602 6.3.14 (next update), ARF TLPub_07 (the signer comes from the Official Journal, and is pinned here). How
+to read a URL is injected: `byoid.fetch.fetch_trusted_list` with a guarded client (`byoid.service.http`). A list that
+does not verify never takes the place of one that did; a list that is overdue gives no trust any more.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
-
-import httpx2
+from typing import Final, TypeAlias
 
 from byoid.errors import ByoidError, MalformedInput
-from byoid.fetch import fetch
 from byoid.trust.anchors import Purpose, TrustAnchors
-from byoid.trust.trusted_list import ALL_PURPOSES, MAX_BYTES, TrustedList, verify_trusted_list
+from byoid.trust.trusted_list import ALL_PURPOSES, TrustedList, verify_trusted_list
 
-MAX_REDIRECTS: Final = 3
+Read: TypeAlias = Callable[[str], Awaitable[bytes]]
 NEVER_ASKED: Final = datetime.min.replace(tzinfo=UTC)
-_ACCEPTED: Final = (  # no media type is registered for a signed list, and the signature says more than any
-    "application/jose", "application/jwt", "application/json", "application/octet-stream", "text/plain",
-)  # fmt: skip
 _logger = logging.getLogger(__name__)
 
 
@@ -55,7 +49,7 @@ class _Followed:
 class FollowedTrust:
     """Anchors of one's own, and those of lists that are followed. `anchors` is another set only if trust has changed.
 
-    lists = FollowedTrust(own, [ListToFollow(url, list_type, signers)], client=guarded)
+    lists = FollowedTrust(own, [ListToFollow(url, list_type, signers)], read=partial(fetch_trusted_list, client))
     await lists.refresh(now=now)  # at start, and then every minute: it asks only when it is time
     """
 
@@ -64,7 +58,7 @@ class FollowedTrust:
         own: TrustAnchors,
         lists: Sequence[ListToFollow] = (),
         *,
-        client: httpx2.AsyncClient,
+        read: Read,
         interval: timedelta = timedelta(hours=6),
         retry: timedelta = timedelta(minutes=5),
     ) -> None:
@@ -73,18 +67,22 @@ class FollowedTrust:
         Args:
             own: anchors that no list says.
             lists: what to follow.
-            client: the guarded HTTP client.
+            read: fetches a list, or raises an error of byoid's.
             interval: how often a list is asked at least; half the time to its next update, if that is sooner.
             retry: how soon it is asked again after it could not be had.
         """
-        self._own, self._client, self._interval, self._retry = own, client, interval, retry
+        self._own, self._fetch, self._interval, self._retry = own, read, interval, retry
         self._followed = [_Followed(each) for each in lists]
         self.anchors = own
 
     async def refresh(self, *, now: datetime) -> bool:
         """Ask the lists that it is time to ask, and leave out those that are overdue; say whether trust has changed."""
         self._followed = [await self._asked(each, now) if each.ask_at <= now else each for each in self._followed]
-        anchors = self._own.union(*(each.anchors(now) for each in self._followed))
+        try:
+            anchors = self._own.union(*(each.anchors(now) for each in self._followed))
+        except MalformedInput as error:  # too many together
+            _logger.warning("trust stays as it was: %s", error)
+            return False
         if anchors.identity == self.anchors.identity:
             return False
         self.anchors = anchors
@@ -108,9 +106,7 @@ class FollowedTrust:
             ByoidError: it does not verify, or is older than the last.
         """
         wanted, last = followed.to_follow, followed.last
-        content = await fetch(
-            self._client, wanted.url, accept=_ACCEPTED, max_bytes=MAX_BYTES, max_redirects=MAX_REDIRECTS
-        )
+        content = await self._fetch(wanted.url)
         try:
             token = content.decode("ascii").strip()
         except UnicodeDecodeError:

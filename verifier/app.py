@@ -10,7 +10,7 @@ from functools import partial
 import httpx2
 from fastapi import FastAPI
 
-from byoid.fetch import StatusListCache
+from byoid.fetch import StatusListCache, fetch_trusted_list
 from byoid.relying_party.sql import Change, SqlTransactions
 from byoid.service import errors, operating
 from byoid.service.connection import Write
@@ -125,7 +125,8 @@ def make_verifier(
     settings: VerifierSettings, database: Database, client: httpx2.AsyncClient, *, clock: Callable[[], datetime]
 ) -> Verifier:
     """Make the context of every operation."""
-    sealer, store, trust = Sealer.from_settings(settings), Store(database), follow(settings, client)
+    sealer, store = Sealer.from_settings(settings), Store(database)
+    trust = follow(settings, partial(fetch_trusted_list, client))
     services = Services(settings, store, sealer, clock)
 
     async def changed(change: Change) -> Sequence[Write]:

@@ -5,13 +5,11 @@ import logging
 from datetime import timedelta
 from typing import Final
 
-import httpx2
-
 from byoid.errors import MalformedInput
 from byoid.service.trust_files import load_trust
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.trusted_list import LIST_TYPE
-from byoid.trusted_lists import FollowedTrust, ListToFollow
+from byoid.trusted_lists import FollowedTrust, ListToFollow, Read
 from verifier.context import Verifier
 from verifier.settings import TrustedListSetting, VerifierSettings
 
@@ -19,14 +17,14 @@ LOOK_EVERY: Final = timedelta(minutes=1)
 _logger = logging.getLogger(__name__)
 
 
-def follow(settings: VerifierSettings, client: httpx2.AsyncClient) -> FollowedTrust:
+def follow(settings: VerifierSettings, read: Read) -> FollowedTrust:
     """Read the trust file, and the pinned certificates of those who sign lists. No list is asked yet.
 
     Raises:
         MalformedInput: a file cannot be read; the message names it.
     """
     lists = [_to_follow(each) for each in settings.trusted_lists]
-    return FollowedTrust(load_trust(settings.trust), lists, client=client, interval=settings.trusted_list_interval)
+    return FollowedTrust(load_trust(settings.trust), lists, read=read, interval=settings.trusted_list_interval)
 
 
 async def keep_lists_fresh(verifier: Verifier) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx2
 import pytest
 
+from byoid.fetch import fetch_trusted_list
 from byoid.keys import PrivateKey
+from byoid.trust import anchors
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.trusted_list import LIST_TYPE
 from byoid.trusted_lists import FollowedTrust, ListToFollow
@@ -31,7 +34,7 @@ def own() -> TrustAnchors:
 async def trust(operator: Operator, own: TrustAnchors) -> AsyncIterator[FollowedTrust]:
     async with httpx2.AsyncClient(transport=operator) as client:
         to_follow = ListToFollow(URL, f"{LIST_TYPE}EUPIDProvidersList", operator.signers)
-        yield FollowedTrust(own, [to_follow], client=client)
+        yield FollowedTrust(own, [to_follow], read=partial(fetch_trusted_list, client))
 
 
 def pid_providers(trust: FollowedTrust) -> list[Any]:
@@ -180,6 +183,17 @@ async def test_a_failure_is_asked_again_soon(operator: Operator, trust: Followed
     assert operator.asked == 2
 
 
+@pytest.mark.hostile
+async def test_a_list_with_too_many_entities_changes_nothing(
+    operator: Operator, own: TrustAnchors, trust: FollowedTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchors, "MAX_ANCHORS", 2)
+    operator.publish(1, authority("One"), authority("Two"))
+
+    assert not await trust.refresh(now=START)
+    assert trust.anchors is own
+
+
 async def test_one_bad_list_does_not_stop_the_others(own: TrustAnchors) -> None:
     good, bad = Operator(), Operator(status=500)
     listed = authority("Listed")
@@ -188,13 +202,13 @@ async def test_one_bad_list_does_not_stop_the_others(own: TrustAnchors) -> None:
     kind = f"{LIST_TYPE}EUPIDProvidersList"
     async with httpx2.AsyncClient(mounts=mounts) as client:
         lists = [ListToFollow(f"{url}/x", kind, each.signers) for url, each in reversed(mounts.items())]
-        trust = FollowedTrust(own, lists, client=client)
+        trust = FollowedTrust(own, lists, read=partial(fetch_trusted_list, client))
         assert await trust.refresh(now=START)
     assert pid_providers(trust) == [listed.certificate]
 
 
 async def test_without_lists_the_own_anchors_stay(own: TrustAnchors) -> None:
     async with httpx2.AsyncClient() as client:
-        trust = FollowedTrust(own, client=client)
+        trust = FollowedTrust(own, read=partial(fetch_trusted_list, client))
         assert not await trust.refresh(now=START)
     assert trust.anchors is own
