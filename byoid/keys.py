@@ -268,14 +268,14 @@ class PrivateKey:
         Raises:
             MalformedInput: the peer's key is on another curve, or is no EC key.
         """
-        if not isinstance(self.native, ec.EllipticCurvePrivateKey) or not isinstance(
-            peer.native, ec.EllipticCurvePublicKey
-        ):
-            raise MalformedInput("ECDH needs two EC keys")
+        native: Any = self.native
         try:
-            return self.native.exchange(ec.ECDH(), peer.native)
+            secret: bytes = native.exchange(ec.ECDH(), peer.native)
+        except (AttributeError, TypeError):
+            raise MalformedInput("ECDH needs two EC keys") from None
         except ValueError:
             raise MalformedInput("ECDH needs two keys on the same curve") from None
+        return secret
 
     def to_pem(self, password: bytes | None = None) -> bytes:
         """Serialise as PKCS#8, encrypted if a password is given."""
