@@ -26,6 +26,7 @@ from issuer.admin import Role
 from issuer.agency import WRITER, Agency
 from issuer.agency_offers import OfferOrder, SingleOffer, create
 from issuer.agency_store import Target
+from issuer.agency_tables import BulkState
 from issuer.app import open_agency
 from issuer.ceremony_commands import ceremony_commands
 from issuer.credential_types import TypeFileInvalid, load_type
@@ -41,6 +42,7 @@ from issuer.tables import CredentialStatus
 
 T = TypeVar("T")
 _PART: Final = 1000
+_PATIENCE: Final = 2.0  # seconds
 _console: Final = Console(stderr=True)
 
 
@@ -244,12 +246,17 @@ async def _bulk_offers(  # what the command was asked
     job = await bulk.require_job(agency, job_id)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_console) as progress:
-        if job.state == "collecting":
+        if job.state == BulkState.COLLECTING:
             await _collect(agency, job_id, file, column, progress)
             await bulk.start(agency, job_id, actor=_actor())
         job = await bulk.require_job(agency, job_id)
         bar = progress.add_task("offers", total=job.people, completed=job.offered + job.failed)
-        await bulk.run(agency, job_id, report=lambda count: progress.advance(bar, count))
+        while job.state == BulkState.RUNNING:
+            await bulk.run(agency, job_id, report=lambda count: progress.advance(bar, count))
+            job = await bulk.require_job(agency, job_id)
+            progress.update(bar, completed=job.offered + job.failed)
+            if job.state == BulkState.RUNNING:  # another worker has it, or had it and was killed: its lease ends
+                await asyncio.sleep(_PATIENCE)
     await _write_results(bulk.results(agency, job_id), out)
 
 
