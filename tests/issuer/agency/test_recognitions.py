@@ -8,6 +8,8 @@ import httpx2
 import pytest
 from httpx2 import ASGITransport
 
+from byoid.presentation.issuer_trust import fitting
+from byoid.trust.anchors import Purpose
 from issuer.app import create_app
 from issuer.credential_types import TypeFileInvalid
 from issuer.people import Accounts
@@ -71,6 +73,28 @@ async def test_the_page_leads_to_wallets(files: Any) -> None:
         assert request.headers["content-type"] == "application/oauth-authz-req+jwt"
         lost = await http.get("https://issuer.test/recognition?state=other", headers={"Accept": "text/html"})
         assert lost.status_code == 400 and "expired" in lost.text
+
+
+MDOC = (
+    WALLET.replace('"dc+sd-jwt"', '"mso_mdoc"')
+    .replace('vct_values = ["urn:eudi:pid:1"]', 'doctype_value = "eu.europa.ec.eudi.pid.1"')
+    .replace('path = ["', 'path = ["eu.europa.ec.eudi.pid.1", "')
+)
+
+
+async def test_an_mdoc_is_asked_of_document_signers(files: Any) -> None:
+    app = files(MDOC)
+    async with app.router.lifespan_context(app):
+        policy = await app.state.issuer.recognition.party._policies.policy("sign-in")
+        assert fitting(policy.trust, policy.query.credentials[0]).purpose == (Purpose.MDOC,)
+
+
+@pytest.mark.hostile
+async def test_an_mdoc_of_signers_of_other_formats_is_refused_at_start(files: Any) -> None:
+    app = files(MDOC.replace("[query]", 'purpose = "pid"\n[query]', 1))
+    with pytest.raises(TypeFileInvalid, match="can be trusted as mdoc, and as nothing else"):
+        async with app.router.lifespan_context(app):
+            pass
 
 
 @pytest.mark.hostile
