@@ -17,9 +17,13 @@ from wallet.__main__ import examine_storage
 from wallet.app import create_app
 from wallet.authenticator import SoftwareAuthenticator
 from wallet.background import MIGRATIONS, VAULT_MIGRATIONS
+from wallet.content_tables import Kind
+from wallet.contents import ITEM
 from wallet.keks import open_kek
+from wallet.limits import RATES, Limited
 from wallet.settings import WalletSettings
 from wallet.vault.kek import FileKek
+from wallet.web.passkey_routes import COOKIE
 
 URL = "https://wallet.test"
 PUBLIC = ("/welcome", "/start", "/recover", "/goodbye", "/offline")
@@ -162,6 +166,41 @@ async def test_errors_of_the_api_name_the_text_for_the_citizen(ada: httpx2.Async
 
     assert answer.status_code == 404
     assert answer.json()["message"] == "error-not-found"
+
+
+@pytest.mark.hostile
+async def test_a_page_says_when_to_come_back(browser: httpx2.AsyncClient) -> None:
+    page = await browser.get("/recover")
+    token = re.search(r'name="csrf" value="(\w+)"', page.text)
+    assert token
+    form = {"csrf": token[1], "code": "0" * 28, "what": "lock"}
+
+    answers = [await browser.post("/recover", data=form) for _ in range(RATES[Limited.RECOVER][0] + 1)]
+
+    assert {each.status_code for each in answers[:-1]} == {400}
+    refused = answers[-1]
+    assert (refused.status_code, 'data-code="error-too-many"' in refused.text) == (429, True)
+    assert 0 < int(refused.headers["retry-after"]) <= 3600
+
+
+async def test_an_account_that_is_deleted_leaves_nothing(
+    browser: httpx2.AsyncClient, app: FastAPI, ada: httpx2.AsyncClient
+) -> None:
+    authenticator = SoftwareAuthenticator(URL)
+    ada.cookies.clear()
+    ceremony = (await ada.post("/passkeys/register/options", json={"account_name": "Zoë"})).json()
+    await ada.post("/passkeys/register", json={**authenticator.create(ceremony), "name": "Phone"})
+    wallet = app.state.wallet
+    visit = await wallet.visit(ada.cookies[COOKIE])
+    async with wallet.contents.transaction() as tx:
+        await visit.contents.add(tx, Kind.HISTORY, {"a": 1})
+    ceremony = (await ada.post("/account/approvals/options", json={"action": "delete-account"})).json()
+
+    deleted = await ada.post("/account/approvals", json=authenticator.get(ceremony))
+
+    assert deleted.json()["action"] == "delete-account"
+    rows = (await wallet.contents.database.fetch(ITEM.select(), {})).rows
+    assert [row for row in rows if row.person_id == visit.person] == []
 
 
 async def test_what_pages_do_is_described_as_an_api(app: FastAPI) -> None:

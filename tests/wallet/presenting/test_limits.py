@@ -1,0 +1,58 @@
+"""What costs much, or what strangers may do, is limited; whoever is stopped is told when to come back."""
+
+from typing import Any
+
+import pytest
+
+from byoid.service.rate_limits import TooManyRequests
+from tests.peers.dishonest_verifier import VerifierPeer
+from wallet.limits import RATES, Limited, network_of
+from wallet.messages import message_id
+from wallet.offers import open_link
+from wallet.portability import import_wallet
+
+pytestmark = pytest.mark.hostile
+
+
+async def exhaust(holder: Any, kind: Limited) -> None:
+    person = (await holder.visit()).person
+    for _ in range(RATES[kind][0]):
+        await holder.wallet.limits.spend(kind, person)
+
+
+async def test_links_are_not_opened_faster_than_anybody_reads(
+    holder: Any, verifier: VerifierPeer, new_holder: Any
+) -> None:
+    await exhaust(holder, Limited.OPEN)
+    for act in (holder.propose(verifier.link), open_link(holder.wallet, await holder.visit(), "openid4vci://x")):
+        with pytest.raises(TooManyRequests) as refused:
+            await act
+        assert message_id(refused.value) == "error-too-many"
+    assert verifier.requested == []  # nobody was asked anything
+
+    other = await new_holder()
+    await other.add_sd_jwt()
+    assert (await other.propose(verifier.link)).satisfiable  # and nobody else is stopped
+
+
+async def test_passphrases_are_not_tried_for_ever(holder: Any, clock: Any) -> None:
+    await exhaust(holder, Limited.IMPORT)
+    with pytest.raises(TooManyRequests) as refused:
+        await import_wallet(holder.wallet, await holder.visit(), "a.b.c.d.e", "guess")
+
+    assert 0 < int(refused.value.headers["Retry-After"]) <= 3600
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        (None, "testclient", True),
+    ],
+    ids=["two-addresses", "one-household", "two-households", "one-address-two-ways", "nobody-knows"],
+)
+def test_strangers_are_counted_by_their_network(one: str | None, other: str, same: bool) -> None:
+    assert (network_of(one) == network_of(other)) is same
