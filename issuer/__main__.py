@@ -33,6 +33,7 @@ from issuer.credential_types import TypeFileInvalid, load_type
 from issuer.delivery import Channel, DeliveryOrder
 from issuer.jobs import run_jobs
 from issuer.migrations import MIGRATIONS
+from issuer.restored import close_open_lists
 from issuer.revocation import Selection, change_status
 from issuer.settings import IssuerSettings
 from issuer.sources.csv_file import read_csv
@@ -132,6 +133,12 @@ def suspend(value: Value, by: By, reason: Reason) -> None:
 def reinstate(value: Value, by: By, reason: Reason) -> None:
     """End a suspension."""
     _change(value, by, reason, CredentialStatus.VALID)
+
+
+@app.command()
+def after_restore() -> None:
+    """After the database came back from a backup, before anything is issued: give no status index a second time."""
+    typer.echo(f"{_run(lambda agency: close_open_lists(agency.issuer))} status lists closed", err=True)
 
 
 @app.command()
