@@ -17,12 +17,13 @@ from starlette.staticfiles import StaticFiles
 from byoid.fetch import StatusListCache
 from byoid.keys import PrivateKey
 from byoid.oauth.jwt import Trust
-from byoid.service import errors, health
+from byoid.service import errors, operating
 from byoid.service.database import Database
 from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
 from byoid.service.pages import ASSETS, Pages, SecurityHeaders
 from byoid.service.seal import Sealer
+from byoid.service.tracing import telemetry, tracer_provider
 from byoid.service.trust_files import load_trust
 from byoid.trust.x509 import ChainCache
 from byoid.wire_errors import InvalidCredentialRequest, InvalidNotificationRequest
@@ -45,7 +46,7 @@ from issuer.settings import IssuerSettings
 from issuer.status_lists import OpenLists
 from issuer.status_serving import ServedLists
 from issuer.store import Store
-from issuer.tables import IssuerTable
+from issuer.tables import IssuerTable, rate_limits
 from issuer.type_documents import type_documents
 from issuer.web.authorization_pages import COOKIE, authorization_routes
 from issuer.web.office import office_routes
@@ -82,16 +83,22 @@ def create_app(
         mounts: applications of this process that outgoing requests reach by URL, for tests.
     """
     plugs = {"source": source, "recognition": recognition, "events": events, "clock": clock}
-    app = FastAPI(title="byoid issuer", version="1", lifespan=_lifespan(settings, mounts, plugs))
+    app = FastAPI(
+        title="byoid issuer", version="1", lifespan=_lifespan(settings, mounts, plugs),
+        telemetry=telemetry(tracer_provider(settings, name="byoid-issuer")),
+    )  # fmt: skip
     app.router.routes.extend(protocol_routes(settings.public_url))
     app.router.routes.extend(authorization_routes(settings.public_url))
     app.router.routes.extend(office_routes(settings.public_url))
-    app.include_router(health.router(lambda: app.state.issuer.store.database))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
     app.include_router(admin_router, prefix=urlsplit(settings.public_url).path)
     document_protocol(app, settings.public_url)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     path = urlsplit(settings.public_url).path
+    operating.install(
+        app, settings, database=lambda: app.state.issuer.store.database, rate_limits=rate_limits, clock=clock,
+        costs={f"{path}/admin": 0},  # its callers have keys
+    )  # fmt: skip
     malformed = {
         f"{path}/credential": InvalidCredentialRequest, f"{path}/deferred": InvalidCredentialRequest,
         f"{path}/notification": InvalidNotificationRequest,
