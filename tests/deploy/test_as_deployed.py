@@ -54,9 +54,13 @@ def snapshot(tree: Path) -> dict[str, float]:
 
 def settings(folder: Path, database: str) -> dict[str, str]:
     (folder / "kek").write_bytes(os.urandom(32))
+    (folder / "people.csv").write_text("person_number\n1\n", "utf-8")
+    shutil.copy(ROOT / "demo" / "register.toml", folder)
+    source = 'kind = "csv"\npath = "people.csv"\nkey = "person_number"\nmapping = "register.toml"\n'
+    (folder / "source.toml").write_text(source, "utf-8")
     found = {
         "WALLET_KEK": f"file:{folder}/kek", "WALLET_PROFILE": "demo",  # production wants an HSM here
-        "ISSUER_REQUESTS_PER_MINUTE": str(PER_MINUTE),
+        "ISSUER_REQUESTS_PER_MINUTE": str(PER_MINUTE), "ISSUER_SOURCE": str(folder / "source.toml"),
     }  # fmt: skip
     for service, name in NAMES.items():
         key = service.upper()
