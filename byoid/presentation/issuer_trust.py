@@ -8,7 +8,7 @@ back to metadata, nor the other way round.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
@@ -97,7 +97,7 @@ def fitting(trust: IssuerTrust, query: CredentialQuery) -> IssuerTrust:
         purposes = demanded_purposes(query.types, mdoc=mdoc)
     if not purposes:
         raise ValueError(f"signers for {query.id} can be trusted as {' or '.join(possible)}, and as nothing else")
-    return replace(trust, purpose=purposes)
+    return X509Trust(trust.anchors, purposes, trust.crls)
 
 
 def require_right(trust: IssuerTrust, issuer: TrustedIssuer, types: Iterable[str]) -> None:

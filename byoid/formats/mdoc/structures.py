@@ -17,6 +17,7 @@ from byoid.formats.mdoc.mso import member, require_version
 MIN_SALT_BYTES: Final = 16  # 9.1.2.5
 MAX_DIGEST_ID: Final = 2**32 - 1  # the standard has 2^31 - 1, but @owf/mdoc issues 32 random bits
 STATUS_OK: Final = 0
+_EMPTY_MAP: Final = b"\xa0"
 
 
 class IssuerSignedItem(NamedTuple):
@@ -154,7 +155,8 @@ def _device_signed(value: Mapping[Any, Any]) -> DeviceSigned:
     encoded = value.get("nameSpaces")
     if not isinstance(encoded, EncodedCbor):
         raise MalformedInput("expected the device's nameSpaces encoded in tag 24")
-    namespaces = _map(cbor_loads(encoded.raw), "DeviceNameSpaces")
+    # Few devices assert anything, and the decoder costs more than the comparison.
+    namespaces = {} if encoded.raw == _EMPTY_MAP else _map(cbor_loads(encoded.raw), "DeviceNameSpaces")
     for namespace, elements in namespaces.items():
         _text(namespace, "a namespace")
         if not _map(elements, "the elements of a namespace"):
