@@ -39,6 +39,7 @@ GOALS: Final = {"single": 30.0, "batch20": 100.0, "haip": 40.0}
 KEYS: Final = {"single": 1, "batch20": 20, "haip": 1}
 ENGINES: Final = ("sqlite", "postgresql")
 WALLETS: Final = 4
+BULK: Final = 1000  # people of a bulk job
 ISSUANCES: Final = {"single": 120, "batch20": 24, "haip": 120}
 PERSON: Final = "1000000076"
 CLIENT: Final = "https://wallet.example"
@@ -47,7 +48,8 @@ PRE_AUTHORIZED: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 
 def names() -> list[str]:
     """Return the rows' names."""
-    return [f"http.issuance.{engine}.{variant}" for engine in ENGINES for variant in GOALS]
+    rows = [f"http.issuance.{engine}.{variant}" for engine in ENGINES for variant in GOALS]
+    return [*rows, *(f"http.issuance.bulk.{engine}" for engine in ENGINES)]
 
 
 def results(wanted: list[str], *, rounds: int = 3) -> list[Result]:
@@ -55,12 +57,15 @@ def results(wanted: list[str], *, rounds: int = 3) -> list[Result]:
     found = []
     for engine in ENGINES:
         variants = [each for each in GOALS if f"http.issuance.{engine}.{each}" in wanted]
-        if not variants:
+        bulk = f"http.issuance.bulk.{engine}"
+        if not variants and bulk not in wanted:
             continue
         with tempfile.TemporaryDirectory() as folder, _database(engine, Path(folder)) as url:
             for variant in variants:
                 y = asyncio.run(_measure(Path(folder), url, variant, rounds))
                 found.append(Result(f"http.issuance.{engine}.{variant}", y, GOALS[variant], {}))
+            if bulk in wanted:
+                found.append(Result(bulk, asyncio.run(_measure_bulk(Path(folder), url, rounds)), None, {}))
     return found
 
 
@@ -96,6 +101,12 @@ async def _measure(folder: Path, url: str, variant: str, rounds: int) -> float:
                 y = (before["y"] + after["y"]) / 2
                 ratios.append((after["before"] - before["after"]) / count / y)
             return float(median(ratios))
+
+
+async def _measure_bulk(folder: Path, url: str, rounds: int) -> float:
+    async with _server(folder, url, haip=False) as base:
+        async with httpx2.AsyncClient(base_url=base, timeout=600) as http:
+            return float(median([(await http.post("/bench/bulk")).json()["y"] for _ in range(rounds + 1)][1:]))
 
 
 class Wallet:
@@ -231,12 +242,14 @@ class Remembered:
 
 
 def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
-    """Run the issuer with two routes more: its CPU time, and offers to redeem."""
+    """Run the issuer with three routes more: its CPU time, offers to redeem, and a bulk job."""
     import uvicorn
     from starlette.requests import Request
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
+    from issuer import bulk
+    from issuer.agency_offers import OfferOrder
     from issuer.app import create_app
     from issuer.offers import create_offer
     from issuer.settings import IssuerSettings
@@ -267,8 +280,21 @@ def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
         ]
         return JSONResponse([each.uri for each in made])
 
+    async def bulk_job(request: Request) -> Response:
+        agency = request.app.state.agency
+        job = await bulk.create(agency, OfferOrder(configuration_ids=("pid_sd_jwt",)), actor="benchmark")
+        await bulk.add_people(agency, job, [str(number) for number in range(BULK)], first=0)
+        await bulk.start(agency, job, actor="benchmark")
+        y, before = yardstick.seconds(), time.process_time()
+        made = await bulk.run(agency, job)
+        spent = time.process_time() - before
+        return JSONResponse({"y": spent / made / ((y + yardstick.seconds()) / 2)})
+
     app = create_app(settings, source=source)
-    app.router.routes += [Route("/bench/cpu", cpu), Route("/bench/offers", offers, methods=["POST"])]
+    app.router.routes += [
+        Route("/bench/cpu", cpu), Route("/bench/offers", offers, methods=["POST"]),
+        Route("/bench/bulk", bulk_job, methods=["POST"]),
+    ]  # fmt: skip
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning")
 
 

@@ -19,6 +19,7 @@ from byoid.keys import PrivateKey
 from byoid.oauth.jwt import Trust
 from byoid.service import errors, operating
 from byoid.service.database import Database
+from byoid.service.hot_routes import HotRoutes
 from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
 from byoid.service.pages import ASSETS, Pages, SecurityHeaders
@@ -87,12 +88,14 @@ def create_app(
         title="byoid issuer", version="1", lifespan=_lifespan(settings, mounts, plugs),
         telemetry=telemetry(tracer_provider(settings, name="byoid-issuer")),
     )  # fmt: skip
-    app.router.routes.extend(protocol_routes(settings.public_url))
+    protocol = protocol_routes(settings.public_url)
+    app.router.routes.extend(protocol)
     app.router.routes.extend(authorization_routes(settings.public_url))
     app.router.routes.extend(office_routes(settings.public_url))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
     app.include_router(admin_router, prefix=urlsplit(settings.public_url).path)
     document_protocol(app, settings.public_url)
+    app.add_middleware(HotRoutes, routes=protocol)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     path = urlsplit(settings.public_url).path
     operating.install(

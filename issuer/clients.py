@@ -53,7 +53,8 @@ _TLS: Final = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
 class HttpRequest:
     """What a protocol step may know of an HTTP request.
 
-    `headers` gives every value of a field, by lower-case name; `certificate` is the client's, from a trusted proxy.
+    `headers` gives every value of the fields that steps read, by lower-case name; `certificate` is the client's, from a
+    trusted proxy.
     """
 
     method: str

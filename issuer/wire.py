@@ -15,15 +15,20 @@ from byoid.issuance.credential import CredentialRequest, CredentialResponse
 from byoid.issuance.deferred import DeferredCredentialRequest
 from byoid.issuance.encryption import decrypt_request, encrypt_response, require_encryption
 from byoid.message import Message
+from byoid.oauth.client_attestation import ATTESTATION_HEADER, POP_HEADER
 from byoid.oauth.form import parse_form
 from byoid.wire_errors import InvalidCredentialRequest, InvalidEncryptionParameters, InvalidRequest
-from issuer.clients import HttpRequest
+from issuer.clients import DPOP_HEADER, HttpRequest
 from issuer.context import Issuer
 
 NO_STORE: Final = {"Cache-Control": "no-store"}
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 JWT: Final = "application/jwt"
+# The header fields that protocol steps read, as ASGI names them.
+_FIELDS: Final = {
+    name.lower().encode(): name.lower() for name in ("Authorization", DPOP_HEADER, ATTESTATION_HEADER, POP_HEADER)
+}
 R = TypeVar("R", CredentialRequest, DeferredCredentialRequest)
 
 
@@ -36,9 +41,11 @@ def the_issuer(request: Request) -> Issuer:
 def http_request(issuer: Issuer, request: Request) -> HttpRequest:
     """Return what a protocol step may know; the URL is ours, never the request's."""
     headers: dict[str, list[str]] = {}
-    for name, value in request.headers.raw:
-        headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-    return HttpRequest(request.method, issuer.origin + request.url.path, headers, _certificate(issuer, request))
+    for raw_name, value in request.scope["headers"]:
+        if (name := _FIELDS.get(raw_name)) is not None:
+            headers.setdefault(name, []).append(value.decode("latin-1"))
+    url = issuer.origin + request.scope["path"]
+    return HttpRequest(request.method, url, headers, _certificate(issuer, request))
 
 
 def client_address(issuer: Issuer, request: Request) -> str:

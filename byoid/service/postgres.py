@@ -149,6 +149,7 @@ class PostgresEngine:
         self.connections = connections
         self.dialect: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
         self.statements = Statements(self.dialect)
+        self._joins = True
         self._joined: dict[tuple[tuple[PreparedStatement, int], ...], str] = {}
 
     @classmethod
@@ -186,7 +187,7 @@ class PostgresEngine:
 
     async def write(self, writes: Sequence[Write], *, durable: bool) -> None:
         """Execute writes together. Every commit is durable here: what it waits for costs no CPU of ours."""
-        if all(len(write.rows) == 1 for write in writes) and await self._write_at_once(writes):
+        if self._joins and all(len(write.rows) == 1 for write in writes) and await self._write_at_once(writes):
             return
         async with self.transaction() as tx:
             await execute_writes(tx, writes)  # which of them changes too little is told here
@@ -219,7 +220,10 @@ class PostgresEngine:
             await raw.execute(sql, *(value for each in arguments for value in each))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _conflict(error) from error
-        except (asyncpg.DivisionByZeroError, asyncpg.FeatureNotSupportedError):
+        except asyncpg.DivisionByZeroError:
+            return False
+        except asyncpg.FeatureNotSupportedError:  # such as Citus, of distributed tables: ask no more
+            self._joins = False
             return False
         except BaseException as error:
             failure = error

@@ -10,6 +10,7 @@ import textwrap
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import (
     Boolean,
@@ -549,3 +550,23 @@ async def test_an_interrupted_write_leaves_a_good_connection(nonces: Database) -
         await asyncio.gather(task, return_exceptions=True)
     await nonces.execute(ADD, {"hash": "c"})
     assert (await nonces.fetch(ONE, {"value": "c"})).rows
+
+
+async def test_a_database_without_changes_inside_with_writes_in_transactions(
+    nonces: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    whole = asyncpg.Connection.execute
+
+    async def refusing(raw: asyncpg.Connection, sql: str, *arguments: object) -> str:
+        if sql.startswith("WITH"):
+            asked.append(sql)
+            raise asyncpg.FeatureNotSupportedError("not of distributed tables")
+        status: str = await whole(raw, sql, *arguments)
+        return status
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", refusing)
+    for number in range(3):
+        await nonces.write([Write(ADD, [{"hash": f"{number} a"}]), Write(ADD, [{"hash": f"{number} b"}])])
+    assert await count(nonces) == 6
+    assert len(asked) <= 1  # none on SQLite
