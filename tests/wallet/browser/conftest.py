@@ -91,7 +91,7 @@ class Phone:
 
     async def eventually(self, promise: str) -> None:
         """Wait until what a promise gives is true."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await self.page.evaluate(
                 f"async () => {{ while (!(await {promise})) await new Promise((done) => setTimeout(done, 50)); }}"
             )
@@ -165,7 +165,7 @@ async def make_phone(
 ) -> Phone:
     """Make a phone; options are those of the browser's context, `authenticator` changes the authenticator's."""
     context = await chromium.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Berlin", **PHONE, **options})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     page = await context.new_page()
     devtools = await context.new_cdp_session(page)
     await devtools.send("WebAuthn.enable", {"enableUI": False})

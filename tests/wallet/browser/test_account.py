@@ -151,6 +151,7 @@ async def test_a_wallet_moves_as_an_encrypted_file(any_phone: Phone, new_phone: 
     await new.page.fill("#import-passphrase", PASSPHRASE)
     await new.page.click("#bring")
     await new.page.wait_for_selector("#import-result:not([hidden])")
+    assert await new.page.get_attribute("#ask-again", "href") == "/add"
     await new.look("59-moved")
     await new.go("/history")
     assert await new.page.locator("#history li").count() == 1

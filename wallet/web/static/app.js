@@ -174,6 +174,7 @@ onSubmit("form[data-import]", async (form) => {
   const result = document.getElementById("import-result");
   result.textContent = result.dataset.text.replace("%1", found.history).replace("%2", found.cards).replace("%3", found.to_request.length);
   result.hidden = false;
+  document.getElementById("ask-again").hidden = !found.to_request.length;
   return null;
 });
 
