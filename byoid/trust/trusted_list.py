@@ -90,6 +90,7 @@ class ServiceInformation(Message):
     ServiceName: NonEmptyArray[MultilingualText]
     ServiceDigitalIdentity: DigitalIdentity
     ServiceStatus: str | None = None
+    StatusStartingTime: str | None = None
     ServiceInformationExtensions: Array[Any] = ()
 
 
@@ -207,7 +208,9 @@ def verify_trusted_list(
     if list_type is not None and scheme.LoTEType != list_type:
         raise WrongType(f"expected a list of type {list_type}, got another")
     services = _SERVICES.get(scheme.LoTEType or "", SERVICE_TYPE)
-    found = [_anchor(*each, source) for each in _listed(content.TrustedEntitiesList, services, frozenset(purposes))]
+    found = [
+        _anchor(*each, source) for each in _listed(content.TrustedEntitiesList, services, frozenset(purposes), now)
+    ]
     readable = TrustAnchors(anchor for anchor in found if anchor is not None)
     return TrustedList(
         source, scheme.LoTEType, scheme.LoTESequenceNumber, issued_at, next_update, readable, found.count(None)
@@ -307,7 +310,7 @@ def _require_no_critical_extensions(content: ListOfTrustedEntities) -> None:
 
 
 def _listed(
-    entities: Iterable[TrustedEntity], services: str, allowed: frozenset[Purpose]
+    entities: Iterable[TrustedEntity], services: str, allowed: frozenset[Purpose], now: datetime
 ) -> Iterator[tuple[str, frozenset[Purpose], PkiObject]]:
     """Return the certificates of the services that are in good standing, with their entities' names and purposes."""
     for entity in entities:
@@ -316,13 +319,21 @@ def _listed(
             information = service.ServiceInformation
             service_type = information.ServiceTypeIdentifier or ""
             purposes = _PURPOSES.get(service_type, frozenset()) & allowed
-            if purposes and service_type.startswith(services) and _is_good(information.ServiceStatus):
+            if purposes and service_type.startswith(services) and _is_good(information, now):
                 for certificate in information.ServiceDigitalIdentity.X509Certificates:
                     yield name, purposes, certificate
 
 
-def _is_good(status: str | None) -> bool:
-    return status is None or status.endswith(_GOOD_STATUS)
+def _is_good(service: ServiceInformation, now: datetime) -> bool:
+    """Say whether a service has a good status, which has begun (6.6.4, 6.6.5)."""
+    if service.ServiceStatus is not None and not service.ServiceStatus.endswith(_GOOD_STATUS):
+        return False
+    if service.StatusStartingTime is None:
+        return True
+    try:
+        return datetime.fromisoformat(service.StatusStartingTime) <= now  # some operators write fractions of a second
+    except (ValueError, TypeError):  # no time, or one without a zone
+        return False
 
 
 def _anchor(name: str, purposes: frozenset[Purpose], listed: PkiObject, source: str) -> TrustAnchor | None:

@@ -161,6 +161,21 @@ def test_a_service_that_was_withdrawn_gives_no_anchor(pki, publish, signers, now
     assert len(read(token, signers, now).anchors) == count
 
 
+@pytest.mark.parametrize(
+    ("begins", "count"),
+    [
+        ("2026-06-01T12:00:00Z", 1),
+        ("2026-06-01T11:59:59.000Z", 1),
+        ("2026-06-01T12:00:01Z", 0),
+        ("2026-06-01T11:00:00", 0),
+        ("soon", 0),
+    ],
+)
+def test_a_service_whose_status_has_not_begun_gives_no_anchor(pki, publish, signers, now, begins, count):
+    token = publish(entity(text(pki.root.certificate), ServiceStatus="x/granted", StatusStartingTime=begins))
+    assert len(read(token, signers, now).anchors) == count
+
+
 @pytest.mark.parametrize("service_type", ["Register", "WRPAC/Revocation", "Unheard/Of"])
 def test_a_service_of_another_kind_gives_no_anchor(pki, publish, signers, now, service_type):
     assert len(read(publish(entity(text(pki.root.certificate), service_type=service_type)), signers, now).anchors) == 0
