@@ -34,6 +34,7 @@ from wallet.notice_tables import LIMITS
 from wallet.notices import Notices
 from wallet.passkeys import WebAuthnParty
 from wallet.provider import WalletProvider
+from wallet.push_client import PushClient
 from wallet.settings import WalletSettings
 from wallet.status_refresh import keep_statuses_fresh
 from wallet.store import VaultStore
@@ -195,12 +196,12 @@ def make_wallet(
 def make_notices(settings: WalletSettings, database: Database, client: httpx2.AsyncClient) -> Notices:
     """Make what tells citizens something. `client` is a guarded one."""
     sealer = Sealer.from_settings(settings)
+    sender = PushSender.derive(sealer.keyed_hash("key", purpose="web push"), contact=settings.public_url)
     mail = Mail(settings.mail.get_secret_value(), sender=settings.mail_sender) if settings.mail is not None else None
     return Notices(
         database=database,
         subscriptions=Subscriptions(database, sealer),
-        http=client,
-        sender=PushSender.derive(sealer.keyed_hash("key", purpose="web push"), contact=settings.public_url),
+        push=PushClient(client, sender),
         letters=Letters(load_catalogues([WEB / "locales"]), wallet_name=settings.wallet_name),
         mail=mail,
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import httpx2
 from sqlalchemy import bindparam, delete, select, update
 
 from byoid.encoding import json_dumps
@@ -20,9 +19,10 @@ from byoid.service.columns import UtcDateTime
 from byoid.service.database import Database, insert
 from wallet.mail import Mail
 from wallet.notice_tables import Channel, Notice
+from wallet.push_client import PushClient
 from wallet.subscriptions import NOTICE, SUBSCRIPTION, Address, Subscribed, Subscriptions
 from wallet.vault.keys import PersonId
-from wallet.web_push import MESSAGE_LIFETIME, PushAddress, PushSender, encrypt_push
+from wallet.web_push import PushAddress
 
 _logger = logging.getLogger(__name__)
 BATCH: Final = 50
@@ -84,12 +84,11 @@ class MailNotOffered(OAuthError):
 
 @dataclass(frozen=True)
 class Notices:
-    """Everything it takes to tell a citizen something. `http` must be a guarded client: push services are strangers."""
+    """Everything it takes to tell a citizen something."""
 
     database: Database
     subscriptions: Subscriptions
-    http: httpx2.AsyncClient
-    sender: PushSender
+    push: PushClient
     letters: Letters
     mail: Mail | None = None
 
@@ -168,22 +167,8 @@ class Notices:
             await self._send_mail(address, self.letters(address.language, notice))
             return
         to = PushAddress.parse(address.endpoint or "", address.p256dh or "", address.auth or "")
-        headers = {
-            "Authorization": self.sender.authorization(to.endpoint, now=now),
-            "Content-Encoding": "aes128gcm",
-            "Content-Type": "application/octet-stream",
-            "TTL": str(int(MESSAGE_LIFETIME.total_seconds())),
-            "Topic": notice,
-            "Urgency": _URGENCY[notice],
-        }
-        try:
-            answer = await self.http.post(
-                to.endpoint, content=encrypt_push(json_dumps({"kind": notice}), to), headers=headers
-            )
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise PeerError(f"no answer: {type(error).__name__}") from error
-        if not answer.is_success:
-            raise PeerError(f"the push service answered {answer.status_code}", status=answer.status_code)
+        message = json_dumps({"kind": notice})
+        await self.push.send(message, to, topic=notice, urgency=_URGENCY[notice], now=now)
 
     async def _send_mail(self, address: Address, letter: tuple[str, str]) -> None:
         if self.mail is None:

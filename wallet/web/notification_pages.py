@@ -16,6 +16,6 @@ async def notifications_page(request: Request, site: SiteContext, visit: Visitor
     """Show where notices go, and which."""
     notices = site.wallet.notices
     return site.render(
-        request, "notifications.html", visit=visit, tab="settings", public_key=notices.sender.public_b64u,
+        request, "notifications.html", visit=visit, tab="settings", public_key=notices.push.sender.public_b64u,
         mail=notices.mail is not None, places=await notices.subscriptions.all(visit.person),
     )  # fmt: skip

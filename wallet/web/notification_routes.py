@@ -96,7 +96,7 @@ def notification_routes(*, origin: str) -> APIRouter:
 def _add_subscriptions(router: APIRouter) -> None:
     @router.get("/key")
     async def key(wallet: TheWallet, _: TheVisit) -> PushKey:
-        return PushKey(public_key=wallet.notices.sender.public_b64u, mail=wallet.notices.mail is not None)
+        return PushKey(public_key=wallet.notices.push.sender.public_b64u, mail=wallet.notices.mail is not None)
 
     @router.get("/subscriptions")
     async def subscriptions(wallet: TheWallet, visit: TheVisit) -> list[SubscriptionView]:

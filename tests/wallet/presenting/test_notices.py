@@ -20,6 +20,7 @@ from wallet.context import Wallet
 from wallet.limits import RATES, Limited
 from wallet.notice_tables import Notice, PendingNotice, Subscription
 from wallet.notices import BACKOFF
+from wallet.push_client import PushClient
 from wallet.recovery import begin_recovery
 from wallet.subscriptions import CodeRefused, NoSuchSubscription
 from wallet.vault import doctor, gate, proposals
@@ -86,7 +87,7 @@ def mailbox() -> Post:
 async def wallet(wallet: Wallet, browser: Browser, mailbox: Post) -> AsyncIterator[Wallet]:
     transport = httpx2.MockTransport(browser.handle)
     async with httpx2.AsyncClient(transport=transport) as http:
-        object.__setattr__(wallet.notices, "http", http)
+        object.__setattr__(wallet.notices, "push", PushClient(http, wallet.notices.push.sender))
         object.__setattr__(wallet.notices, "mail", mailbox)
         yield wallet
 
