@@ -9,7 +9,9 @@ from verifier.errors import told_to_wallets
 from verifier.services import KnownService
 
 
-async def receive(verifier: Verifier, service_id: str, request_id: str, form: Mapping[str, str]) -> DirectPostAnswer:
+async def receive(
+    verifier: Verifier, service_id: str, request_id: str | None, form: Mapping[str, str]
+) -> DirectPostAnswer:
     """Take what a wallet posted.
 
     Raises:

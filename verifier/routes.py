@@ -130,9 +130,12 @@ async def post_request(call: Call) -> Response:
 
 async def post_response(call: Call) -> Response:
     """Take a wallet's response (OpenID4VP 8.2, 8.3)."""
-    form = await call.form()
-    answer = await responses.receive(call.verifier, call.name("service_id"), call.name("request_id"), form)
-    return _answer(answer)
+    return await _response(call, call.name("request_id"))
+
+
+async def post_response_by_state(call: Call) -> Response:
+    """Take a wallet's response to whichever request it says: for a response URI that is registered (OpenID4VP 8.2)."""
+    return await _response(call, None)
 
 
 async def start_transaction(call: Call) -> Response:
@@ -212,6 +215,11 @@ async def delete_query(call: Call) -> Response:
     return Response(status_code=204)
 
 
+async def _response(call: Call, request_id: str | None) -> Response:
+    form = await call.form()
+    return _answer(await responses.receive(call.verifier, call.name("service_id"), request_id, form))
+
+
 async def _request_object(call: Call, form: Mapping[str, str]) -> Response:
     jwt = await requests.request_object(call.verifier, call.name("service_id"), call.name("request_id"), form)
     return Response(jwt, media_type=REQUEST_OBJECT, headers=_NO_STORE)
@@ -256,6 +264,7 @@ OPERATIONS: Final = (
     Operation("GET", _ONE, read_transaction, TransactionView, errors=(404,)),
     Operation("GET", f"{_ONE}/events", watch_transaction, EVENTS, errors=(404,)),
     Operation("POST", f"{_WALLET}/requests/{{request_id}}", post_request, REQUEST_OBJECT, FORM, errors=(400, 404, 409)),
+    Operation("POST", f"{_WALLET}/responses", post_response_by_state, DirectPostAnswer, FORM, errors=_POSTED),
     Operation("POST", f"{_ONE}/response", hand_on_response, TransactionView, DigitalResponse, errors=(403, *_POSTED)),
     Operation("GET", f"{_ONE}/qr.svg", draw_svg, "image/svg+xml", errors=(400, 404, 409), query=_DRAW),
     Operation("GET", f"{_ONE}/qr.png", draw_png, "image/png", errors=(400, 404, 409), query=_DRAW),

@@ -36,9 +36,10 @@ _VP_FORMATS: Final[dict[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where wallets reach the relying party."""
+    """Where wallets reach the relying party. `fixed`: all requests share one response URI, which can be registered."""
 
     base_url: str
+    fixed: bool = False
 
     def request(self, request_id: str) -> str:
         """Where a wallet fetches a request."""
@@ -46,7 +47,7 @@ class Addresses:
 
     def response(self, request_id: str) -> str:
         """Where a wallet posts its answer."""
-        return f"{self.base_url}/{RESPONSES}/{request_id}"
+        return f"{self.base_url}/{RESPONSES}" if self.fixed else f"{self.base_url}/{RESPONSES}/{request_id}"
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,20 @@ def random_secret() -> str:
     return b64u_encode(secrets.token_bytes(_SECRET_BYTES))
 
 
-def create_sent(client: Client, policy: Policy, wish: Wish, *, response_uri: str) -> Sent:
-    """Make the secrets of a request and note what it asks."""
+def create_sent(client: Client, policy: Policy, wish: Wish, *, request_id: str, response_uri: str) -> Sent:
+    """Make the secrets of a request and note what it asks.
+
+    Where the response URI is fixed, `state` and the key's name tell which request is answered.
+    """
+    fixed = client.has_fixed_response_uri
     data = policy.transaction_data if wish.transaction_data is None else wish.transaction_data
     own_key = policy.encrypted and not client.pre_registered
     return Sent(
         client_id=client.client_id if client.signer else f"{client.client_id}{response_uri}",
         nonce=random_secret(),
-        state=random_secret(),
+        state=f"{request_id}.{random_secret()}" if fixed else random_secret(),
         response_mode=policy.response_mode(dc_api=wish.mode is Mode.DC_API),
-        response_key=create_response_key() if own_key else None,
+        response_key=create_response_key(request_id if fixed else random_name()) if own_key else None,
         dcql_query=policy.wire_query,
         transaction_data=tuple(b64u_encode(json_dumps(each)) for each in data),
         redirect_uri=wish.redirect_uri,
@@ -100,12 +105,12 @@ def create_sent(client: Client, policy: Policy, wish: Wish, *, response_uri: str
     )
 
 
-def create_response_key() -> ResponseKey:
-    """Make the key that one response is encrypted to. Its name is random, and tells nothing."""
+def create_response_key(kid: str) -> ResponseKey:
+    """Make the key that one response is encrypted to."""
     key = PrivateKey.generate()
     jwk = key.public.jwk
     pkcs8 = key.native.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return ResponseKey(pkcs8, jwk["x"], jwk["y"], random_name())
+    return ResponseKey(pkcs8, jwk["x"], jwk["y"], kid)
 
 
 def response_jwk(client: Client, sent: Sent) -> Mapping[str, str] | None:

@@ -47,11 +47,11 @@ def router(party: RelyingParty) -> APIRouter:
 
     @routes.post("/responses/{request_id}")
     async def post_response(request_id: str, request: Request) -> Response:
-        try:
-            answer = await party.receive(request_id, await _form(request))
-        except ByoidError as error:
-            return _refusal(error)
-        return JSONResponse(answer.to_wire(), headers=_NO_STORE)
+        return await _response(party, request_id, request)
+
+    @routes.post("/responses")
+    async def post_response_by_state(request: Request) -> Response:
+        return await _response(party, None, request)
 
     return routes
 
@@ -110,6 +110,14 @@ async def _request_object(party: RelyingParty, request_id: str, form: dict[str, 
     except ByoidError as error:
         return _refusal(error)
     return Response(jwt, media_type=REQUEST_OBJECT, headers=_NO_STORE)
+
+
+async def _response(party: RelyingParty, request_id: str | None, request: Request) -> Response:
+    try:
+        answer = await party.receive(request_id, await _form(request))
+    except ByoidError as error:
+        return _refusal(error)
+    return JSONResponse(answer.to_wire(), headers=_NO_STORE)
 
 
 async def _form(request: Request) -> dict[str, str]:

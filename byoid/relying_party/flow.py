@@ -38,7 +38,15 @@ from byoid.relying_party.asking import (
     signed_request,
 )
 from byoid.relying_party.errors import SessionMismatch, TooManyFailures, TransactionOver, TransactionUnknown
-from byoid.relying_party.judging import accepted_outcome, hash_text, open_digital, open_form, reason_of, reasons_of
+from byoid.relying_party.judging import (
+    accepted_outcome,
+    answered_request,
+    hash_text,
+    open_digital,
+    open_form,
+    reason_of,
+    reasons_of,
+)
 from byoid.relying_party.memory import InMemoryTransactions
 from byoid.relying_party.policy import Client, FixedPolicies, Policies, Policy
 from byoid.relying_party.statuses import NoStatuses, StatusSource
@@ -89,7 +97,7 @@ class RelyingParty:
         cache: ChainCache | None = None,
     ) -> None:
         self._client = client
-        self._addresses = Addresses(base_url.rstrip("/"))
+        self._addresses = Addresses(base_url.rstrip("/"), fixed=client.has_fixed_response_uri)
         self._policies = FixedPolicies(policies) if isinstance(policies, Mapping) else policies
         self._store = store or InMemoryTransactions()
         self._statuses = statuses or NoStatuses()
@@ -127,7 +135,8 @@ class RelyingParty:
         wish = Wish(mode, session, redirect_uri, request_uri_method, origin, transaction_data)
         wish.require_whole()
         policy, now, request_id = await self._policy(policy_id), self._clock(), random_name()
-        sent = create_sent(self._client, policy, wish, response_uri=self._addresses.response(request_id))
+        response_uri = self._addresses.response(request_id)
+        sent = create_sent(self._client, policy, wish, request_id=request_id, response_uri=response_uri)
         transaction = Transaction(
             id=random_name(),
             request_id=request_id,
@@ -178,8 +187,13 @@ class RelyingParty:
             wallet_nonce=form.get("wallet_nonce"),
         )  # fmt: skip
 
-    async def receive(self, request_id: str, form: Mapping[str, str]) -> DirectPostAnswer:
+    async def receive(self, request_id: str | None, form: Mapping[str, str]) -> DirectPostAnswer:
         """Judge a response that a wallet posted (8.2, 8.3, 8.6).
+
+        Args:
+            request_id: what the response URI names; None at the one that all requests of a client share whom wallets
+                know by registration or attestation.
+            form: what was posted.
 
         Raises:
             TransactionUnknown: no such transaction.
@@ -188,7 +202,7 @@ class RelyingParty:
             ResponseRejected, MalformedInput, VerificationError: nothing was believed, or what was believed is not
                 good enough. The wallet learns no more than that.
         """
-        transaction = await self._theirs(request_id)
+        transaction = await self._theirs(request_id or answered_request(self._client, form))
         sent = self._require_answerable(transaction)
         try:
             if sent.origin is not None:

@@ -28,6 +28,21 @@ def open_form(client: Client, sent: Sent, form: Mapping[str, str]) -> Response:
     return _decrypted(client, sent, parse_form(form, encrypted=sent.response_mode.endswith(".jwt")))
 
 
+def answered_request(client: Client, form: Mapping[str, str]) -> str:
+    """Return which request a form at the fixed response URI says that it answers. Nothing of it is believed.
+
+    Raises:
+        MalformedInput, ClaimMismatch, WrongType, BadSignature: it is no response to any request of the client.
+    """
+    response = parse_form(form, encrypted="response" in form)
+    if isinstance(response, EncryptedResponse):
+        if client.response_key is None:
+            return response.kid
+        key = client.response_key
+        response = decrypt_response(response, key, kid=key.public.thumbprint_b64u, enc=CONTENT_ENCRYPTION)
+    return (response.state or "").partition(".")[0]
+
+
 def open_digital(client: Client, sent: Sent, data: Mapping[str, Any]) -> Response:
     """Read the `data` that came over the Digital Credentials API (A.4).
 

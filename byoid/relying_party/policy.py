@@ -39,6 +39,11 @@ class Client:
     pre_registered: bool = False
     response_key: PrivateKey | None = field(default=None, repr=False)
 
+    @property
+    def has_fixed_response_uri(self) -> bool:
+        """Whether wallets compare the response URI with one that was registered or attested beforehand (5.9.3, 8.2)."""
+        return self.pre_registered or self.attestation is not None
+
     @classmethod
     def x509_hash(cls, signer: Signer) -> Self:
         """Ask as the subject of an access certificate, which is the first of the signer's chain."""
@@ -51,7 +56,7 @@ class Client:
 
     @classmethod
     def attested(cls, subject: str, attestation: str, signer: Signer) -> Self:
-        """Ask as somebody for whom a verifier attestation vouches."""
+        """Ask as somebody for whom a verifier attestation vouches, and names the response URI if it names any."""
         return cls(f"verifier_attestation:{subject}", signer, attestation)
 
     @classmethod

@@ -7,12 +7,10 @@ import pytest
 
 from byoid.encoding import json_dumps
 from byoid.errors import MalformedInput
-from byoid.jose import parse_jws
 from byoid.keys import PrivateKey
-from byoid.presentation.client_id import RegisteredClient, VerifierTrust
-from byoid.presentation.request import ClientMetadata, Jwks, parse_request_parameters
+from byoid.presentation.client_id import VerifierTrust
+from byoid.presentation.request import parse_request_parameters
 from byoid.presentation.request_object import WalletAbilities, decrypt_request_object, verify_request
-from byoid.presentation.verifier_attestation import prepare_verifier_attestation
 from byoid.relying_party import (
     Client,
     Mode,
@@ -24,7 +22,7 @@ from byoid.relying_party import (
     TransactionUnknown,
 )
 from byoid.relying_party.judging import only_asked
-from byoid.signing import SoftwareSigner, sign_now
+from byoid.signing import SoftwareSigner
 from byoid.wire_errors import InvalidRequest
 from tests.conftest import Clock
 from tests.verifier.world import Wallet, World, sd_jwt_query
@@ -72,41 +70,6 @@ async def test_a_party_under_a_dns_name(
     begun = await party.begin("pid")
     assert begun.parameters["client_id"] == "x509_san_dns:verifier.test"
     await answer(party, wallet, begun)
-    assert (await party.progress(begun.id)).state is State.ACCEPTED
-
-
-async def test_a_party_with_a_verifier_attestation(policies: Any, lists: Any, clock: Clock, wallet: Wallet) -> None:
-    attester, key = PrivateKey.generate(), PrivateKey.generate()
-    attestation = sign_now(
-        prepare_verifier_attestation(
-            issuer="https://attester.test", client_id="shop", key=key.public.jwk, algorithm="ES256",
-            issued_at=clock(), expires_at=clock() + timedelta(days=1),
-        ),
-        attester,
-    )  # fmt: skip
-    client = Client.attested("shop", attestation, SoftwareSigner(key))
-    party = RelyingParty(client, BASE, policies=policies, statuses=lists, clock=clock)
-    base = wallet.world.trust
-    trust = VerifierTrust(base.anchors, attestation_issuers={"https://attester.test": attester.public})
-    begun = await party.begin("pid")
-    await answer(party, wallet, begun, trust)
-    assert (await party.progress(begun.id)).state is State.ACCEPTED
-
-
-async def test_a_party_that_wallets_know_by_registration(
-    policies: Any, lists: Any, clock: Clock, wallet: Wallet
-) -> None:
-    key, response_key = PrivateKey.generate(), PrivateKey.generate()
-    client = Client.registered("shop", SoftwareSigner(key), response_key=response_key)
-    party = RelyingParty(client, BASE, policies=policies, statuses=lists, clock=clock)
-    jwk = {**response_key.public.jwk, "kid": response_key.public.thumbprint_b64u, "use": "enc", "alg": "ECDH-ES"}
-    metadata = ClientMetadata(jwks=Jwks(keys=(jwk,)), encrypted_response_enc_values_supported=("A128GCM",))
-    begun = await party.begin("pid")
-    jwt = await party.request_object(begun.request_id)
-    assert "client_metadata" not in parse_jws(jwt).claims()
-    uris = frozenset({f"{BASE}/responses/{begun.request_id}"})
-    registered = RegisteredClient("Shop", metadata, uris, key.public)
-    await answer(party, wallet, begun, VerifierTrust(wallet.world.trust.anchors, registered={"shop": registered}))
     assert (await party.progress(begun.id)).state is State.ACCEPTED
 
 

@@ -32,7 +32,9 @@ async def store(request: pytest.FixtureRequest, database: Database) -> Transacti
 
 @pytest.fixture
 def pending(now: datetime) -> Transaction:
-    sent = Sent("x509_hash:a", "nonce", "state", "direct_post.jwt", create_response_key(), {"credentials": []}, ("x",))
+    sent = Sent(
+        "x509_hash:a", "nonce", "state", "direct_post.jwt", create_response_key("kid"), {"credentials": []}, ("x",)
+    )
     return Transaction(
         "id", "request", "shop", "policy", Mode.CROSS_DEVICE, sent, "session", now, now + timedelta(minutes=10)
     )
