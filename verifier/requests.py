@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from byoid.presentation.dcql import DcqlQuery
 from byoid.relying_party import Begun, State, link
@@ -126,7 +125,7 @@ def _started(verifier: Verifier, begun: Begun, endpoint: str) -> StartedTransact
         expires_at=begun.expires_at,
         link=begun.link(endpoint or DEFAULT_ENDPOINT),
         wallets=tuple(
-            WalletLink(name=urlsplit(each).hostname or each, link=link(begun.parameters, each))
+            WalletLink(name=each.name, link=link(begun.parameters, each.endpoint), logo=each.logo)
             for each in verifier.settings.wallet_endpoints
         ),
     )

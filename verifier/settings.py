@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
@@ -26,6 +27,26 @@ class TrustedListSetting(BaseModel):
     purposes: frozenset[Purpose] = Field(default=ALL_PURPOSES, min_length=1)
 
 
+LOGO: Final = r"^(https://[!-~]+|data:image/(png|svg\+xml|webp);base64,[A-Za-z0-9+/=]+)$"
+
+
+class WalletEndpoint(BaseModel):
+    """A web wallet: what the citizen knows it by, and its authorization endpoint.
+
+    `logo` is a picture in itself (`data:`), or an https address that the services' policies must allow.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str = Field(min_length=1, max_length=60)
+    endpoint: str = Field(pattern=r"^https?://[!-~]+$", max_length=500)
+    logo: str | None = Field(default=None, pattern=LOGO, max_length=30_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_address(cls, value: object) -> object:
+        return {"name": urlsplit(value).hostname or value, "endpoint": value} if isinstance(value, str) else value
+
+
 class VerifierSettings(ServiceSettings):
     """Settings of the verifier."""
 
@@ -42,8 +63,9 @@ class VerifierSettings(ServiceSettings):
     trusted_lists: tuple[TrustedListSetting, ...] = ()
     # How often a list is asked at least; sooner, if its next update is.
     trusted_list_interval: timedelta = timedelta(hours=6)
-    # https pages of wallets that are offered beside the custom scheme; a web wallet cannot own one.
-    wallet_endpoints: tuple[str, ...] = ()
+    # Pages of wallets that are offered beside the custom scheme, which a web wallet cannot own, as JSON: addresses, or
+    # objects with `name`, `endpoint` and perhaps `logo`.
+    wallet_endpoints: tuple[WalletEndpoint, ...] = ()
     # How long a worker believes an API key, and what it knows of a service, without looking again.
     service_cache: timedelta = timedelta(seconds=5)
     # How often somebody who waits for events is told that nothing has changed, and the store is looked at.

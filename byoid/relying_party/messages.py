@@ -116,10 +116,14 @@ class StartTransaction(Wish):
 
 
 class WalletLink(Message):
-    """A web wallet that the operator lists, and the link that opens this request in it."""
+    """A web wallet that the operator lists, and the link that opens this request in it.
+
+    `logo` is a picture in itself (`data:`), or its https address.
+    """
 
     name: str
     link: str
+    logo: str | None = None
 
 
 class StartedTransaction(Message):

@@ -171,7 +171,9 @@ class SqlTransactions:
         """Delete what is over, and tell of those that nobody answered; return how many."""
         gone = 0
         while rows := (await self._database.fetch(self._unanswered, {"now": now})).rows:
-            writes = {row.id: await self._on_changed(Change(row.id, row.service_id, row.policy_id, EXPIRED)) for row in rows}
+            writes = {
+                row.id: await self._on_changed(Change(row.id, row.service_id, row.policy_id, EXPIRED)) for row in rows
+            }
             async with self._database.transaction() as tx:
                 given_up = await tx.execute(self._give_up, {"keys": list(writes), "now": now})
                 for each in given_up:

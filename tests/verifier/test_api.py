@@ -18,6 +18,7 @@ from byoid.relying_party import State
 from byoid.relying_party.client import VerifierClient
 from byoid.relying_party.messages import QueryDefinition, StartTransaction, TrustRule
 from byoid.service.outbox import Outbox
+from byoid.service.settings import SettingsError
 from tests.conftest import Clock
 from tests.verifier.conftest import URL, Run, Running
 from tests.verifier.world import LIST, VCT, Wallet, World, definition, mdoc_query, sd_jwt_query
@@ -52,6 +53,33 @@ async def test_the_typed_client_does_it_all(client: VerifierClient, wallet: Wall
         with pytest.raises(PeerError) as missing:
             await client.query("mine")
         assert (missing.value.status, missing.value.code) == (404, "not_found")
+
+
+async def test_web_wallets_have_names_and_logos(run: Run, settings: VerifierSettings) -> None:
+    logo = "data:image/png;base64,AAAA"
+    city = {"name": "City Wallet", "endpoint": "https://city.test/authorize?from=web", "logo": logo}
+    loaded = VerifierSettings.load(**{**settings.model_dump(), "wallet_endpoints": [city, "https://wallet.test/go"]})
+    async with run(loaded) as running:
+        await running.define("pid", definition(sd_jwt_query()))
+        first, second = (await running.start("pid"))["wallets"]
+    assert (first["name"], first["logo"]) == ("City Wallet", logo)
+    assert first["link"].startswith("https://city.test/authorize?from=web&client_id=")
+    assert (second["name"], "logo" in second) == ("wallet.test", False)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "openid4vp://",
+        {"name": "", "endpoint": "https://wallet.test"},
+        {"name": "City", "endpoint": "javascript:alert(1)"},
+        {"name": "City", "endpoint": "https://wallet.test", "logo": "javascript:alert(1)"},
+        {"name": "City", "endpoint": "https://wallet.test", "colour": "red"},
+    ],
+)
+def test_a_web_wallet_that_cannot_be_offered_is_a_mistake(settings: VerifierSettings, wrong: object) -> None:
+    with pytest.raises(SettingsError, match="WALLET_ENDPOINTS"):
+        VerifierSettings.load(**{**settings.model_dump(), "wallet_endpoints": [wrong]})
 
 
 async def test_links_for_installed_and_for_web_wallets(running: Running) -> None:

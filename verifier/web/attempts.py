@@ -5,16 +5,17 @@ code, the Digital Credentials API. Its id is theirs joined, with a tag that only
 so that nothing is kept here. OpenID4VP 1.0 13.3.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final, TypeAlias
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from byoid.encoding import b64u_encode, json_object
+from byoid.encoding import b64u_encode, json_dumps, json_object
 from byoid.jose import parse_jws
 from byoid.message import parse_message
 from byoid.relying_party.messages import DigitalResponse, StartTransaction, TransactionView
@@ -97,6 +98,7 @@ def attempt_routes(prefix: str) -> list[Route]:
         Route(f"{prefix}/return", _with(_come_back), methods=["GET"]),
         Route(one, _with(_look), methods=["GET"]),
         Route(one, _with(_cancel), methods=["DELETE"]),
+        Route(f"{one}/events", _with(_tell), methods=["GET"]),
         Route(f"{one}/qr.svg", _with(_draw), methods=["GET"]),
         Route(f"{one}/request", _with(_show_request), methods=["GET"]),
         Route(f"{one}/digital", _with(_digital), methods=["POST"]),
@@ -132,23 +134,46 @@ async def _start(playground: Playground, request: Request) -> Response:
         "same_device": {"link": same.link, "wallets": [each.to_wire() for each in same.wallets]},
         "cross_device": {"link": cross.link, "qr": f"{path}/{attempt}/qr.svg"},
         "digital_credentials": True,
+        "events": f"{path}/{attempt}/events",
     }, headers=_NO_STORE)  # fmt: skip
     answer.set_cookie(_ATTEMPT, attempt, path="/", secure=True, httponly=True, samesite="lax")
     return answer
 
 
 async def _look(playground: Playground, request: Request) -> Response:
-    """Tell the state of an attempt: of whichever way went furthest."""
+    """Tell the state of an attempt."""
     playground.session(request)
-    views = await _views(playground, _ids(playground, request))
-    ended = f"{request.url.path}/result"
+    return _json(await _state(playground, _ids(playground, request), f"{request.url.path}/result"))
+
+
+async def _tell(playground: Playground, request: Request) -> Response:
+    """Tell each state of an attempt, as server-sent events."""
+    playground.session(request)
+    ended = f"{request.url.path.removesuffix('/events')}/result"
+    return StreamingResponse(
+        _states(playground, _ids(playground, request), ended), media_type="text/event-stream", headers=_NO_STORE
+    )
+
+
+async def _states(playground: Playground, ids: Ids, ended: str) -> AsyncIterator[bytes]:
+    told: dict[str, str] = {}
+    while told.get("state") in {None, "pending", "declined"}:
+        found = await _state(playground, ids, ended)
+        yield b": waiting\n\n" if found == told else b"data: %s\n\n" % json_dumps(found)
+        told = found
+        await asyncio.sleep(playground.verifier.settings.event_interval.total_seconds())
+
+
+async def _state(playground: Playground, ids: Ids, ended: str) -> dict[str, str]:
+    """Return the state of an attempt: of whichever way went furthest. `ended` is the page of its end."""
+    views = await _views(playground, ids)
     for view in views:
         if view.state is State.ACCEPTED and view.mode is Mode.SAME_DEVICE:
-            return _json({"state": "answered"})  # the result is for the window that the wallet opened
+            return {"state": "answered"}  # the result is for the window that the wallet opened
         if view.state in {State.ACCEPTED, State.REJECTED}:
-            return _json({"state": view.state.value, "continue": ended})
+            return {"state": view.state.value, "continue": ended}
     declined = any(view.state is State.DECLINED for view in views)
-    return _json({"state": "declined" if declined else "pending" if views else "expired"})
+    return {"state": "declined" if declined else "pending" if views else "expired"}
 
 
 async def _draw(playground: Playground, request: Request) -> Response:

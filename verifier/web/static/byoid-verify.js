@@ -2,9 +2,10 @@
  * <byoid-verify endpoint="/identify">: "Identify with your wallet" for any web page. One file, no dependencies.
  *
  * The page talks only to its own service, which holds the API key of the verifier. At `endpoint` the service answers:
- *   POST   {endpoint}                       -> {id, expires_in, same_device: {link, wallets: [{name, link}]},
- *                                               cross_device: {link, qr}, digital_credentials}
+ *   POST   {endpoint}                       -> {id, expires_in, same_device: {link, wallets: [{name, link, logo}]},
+ *                                               cross_device: {link, qr}, digital_credentials, events}
  *   GET    {endpoint}/{id}                  -> {state, continue}   pending answered accepted declined rejected expired
+ *   GET    {events}                         -> the same as server-sent events; without `events`, or if they end, it polls
  *   POST   {endpoint}/{id}/digital          -> {requests}          for navigator.credentials.get
  *   POST   {endpoint}/{id}/digital/response <- {protocol, data}    what the browser gave
  *   DELETE {endpoint}/{id}                  cancel
@@ -21,6 +22,7 @@
   const REQUEST_MS = 20000;
   const CHOICE = "byoid-wallet"; // the wallet that was chosen last, at this service, in this browser
   const ENDED = ["accepted", "rejected", "expired"];
+  const SETTLED = ["answered", ...ENDED]; // nothing more is heard of them here
 
   const TEXTS = {
     en: {
@@ -112,6 +114,7 @@
       justify-content: center; text-align: center; text-decoration: none; }
     .button.first { background: var(--accent); color: var(--accent-ink); }
     .button.plain { border-color: transparent; text-decoration: underline; font-weight: 500; }
+    .button img { width: 1.5em; height: 1.5em; margin-inline-end: .5em; object-fit: contain; }
     .button[disabled] { opacity: .6; cursor: default; }
     :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 6px; }
     .qr { display: block; width: min(100%, 17rem); height: auto; margin: 0 auto; padding: .25rem; border-radius: 10px; background: #fff; }
@@ -132,6 +135,7 @@
     #expires = 0;
     #eager = 0;
     #timer = 0;
+    #events = null;
     #abort = new AbortController();
     #words = TEXTS.en;
     #status;
@@ -205,9 +209,9 @@
       const remembered = recall();
       const wallets = [...(offered.wallets ?? [])].sort((one, other) => (other.name === remembered) - (one.name === remembered));
       const section = make("section", { "aria-labelledby": "here" }, make("h3", { id: "here" }, this.#words.here));
-      for (const [index, { name, link }] of wallets.entries()) {
+      for (const [index, { name, link, logo }] of wallets.entries()) {
         const text = fill(name === remembered ? this.#words.last : this.#words.wallet, { name });
-        const anchor = make("a", { class: index ? "button" : "button first", href: safe(link), "data-wallet": name }, text);
+        const anchor = make("a", { class: index ? "button" : "button first", href: safe(link), "data-wallet": name }, ...picture(logo), text);
         anchor.addEventListener("click", () => remember(name));
         section.append(anchor);
       }
@@ -250,18 +254,43 @@
         this.#offer();
         this.#report("pending");
         this.#say(this.#waiting());
+        this.#listen();
         this.#later();
       } catch (error) {
         this.#fail(error);
       }
     }
 
+    /** Hear of changes at once, where the service tells them. */
+    #listen() {
+      if (!this.#attempt.events || typeof EventSource !== "function") return;
+      this.#events = new EventSource(own(this.#attempt.events));
+      this.#events.addEventListener("message", ({ data }) => {
+        const { state, continue: next } = JSON.parse(data);
+        if (SETTLED.includes(state)) this.#deaf();
+        this.#heard(state, next);
+      });
+      this.#events.addEventListener("error", () => {
+        this.#deaf();
+        this.#later();
+      });
+    }
+
+    #deaf() {
+      this.#events?.close();
+      this.#events = null;
+    }
+
+    #heard(state, next) {
+      if (this.#status.textContent === this.#words.offline) this.#say(this.#waiting());
+      this.#progress(state, next);
+    }
+
     async #poll() {
       if (Date.now() >= this.#expires) return this.getAttribute("state") === "answered" ? this.#stop() : this.#end("expired");
       try {
         const { state, continue: next } = await this.#call("GET", this.#path());
-        if (this.#status.textContent === this.#words.offline) this.#say(this.#waiting());
-        this.#progress(state, next);
+        this.#heard(state, next);
       } catch (error) {
         if (error.name === "AbortError") return;
         if (error instanceof Refused) return this.#end("expired");
@@ -357,16 +386,20 @@
 
     #later() {
       clearTimeout(this.#timer);
-      const running = this.#abort.signal;
-      if (!running.aborted && !document.hidden) this.#timer = setTimeout(() => this.#poll(), Date.now() < this.#eager ? POLL_MS : 3 * POLL_MS);
+      if (this.#abort.signal.aborted || document.hidden) return;
+      const pause = Date.now() < this.#eager ? POLL_MS : 3 * POLL_MS;
+      this.#timer = setTimeout(() => this.#poll(), this.#events ? Math.max(pause, this.#expires - Date.now()) : pause);
     }
 
     #awake = () => {
-      if (this.#attempt && !document.hidden && !this.#abort.signal.aborted && this.hasAttribute("state")) this.#later();
+      if (!this.#attempt || document.hidden || this.#abort.signal.aborted || !this.hasAttribute("state")) return;
+      this.#deaf(); // a device that slept may have lost the connection without knowing
+      this.#later();
     };
 
     #stop() {
       clearTimeout(this.#timer);
+      this.#deaf();
       this.#abort.abort();
     }
   }
@@ -401,6 +434,14 @@
   function own(next) {
     const url = new URL(next, document.baseURI);
     return url.origin === location.origin ? url.href : location.origin;
+  }
+
+  /** Return a wallet's logo, in an array; it goes away if the page's policy forbids it or it cannot be had. */
+  function picture(logo) {
+    if (!logo || !/^(https:|data:image\/)/i.test(new URL(logo, document.baseURI).href)) return [];
+    const image = make("img", { src: logo, alt: "" });
+    image.addEventListener("error", () => image.remove());
+    return [image];
   }
 
   function hasDigitalCredentials() {
