@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,6 +73,16 @@ QUERIES: dict[str, dict[str, Any]] = {
         "credentials": [
             {"id": "d", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:example:diploma:1"]}, "claims": [*NAME]}
         ]
+    },
+}  # fmt: skip
+
+
+PAYMENT: dict[str, Any] = {
+    "type": "urn:eudi:sca:payment:1",
+    "credential_ids": ["pid"],
+    "payload": {
+        "transaction_id": "8D8AC610", "payee": {"name": "Stadtbücherei", "id": "DE02120300000000202051"},
+        "currency": "EUR", "amount": 12.5,
     },
 }  # fmt: skip
 
@@ -267,6 +277,7 @@ async def _services(app: FastAPI, places: Places, folder: Path) -> None:
 
     def party(client: Client, path: str, **policy: Any) -> RelyingParty:
         policies = {name: Policy(parse_message(DcqlQuery, query), trust, **policy) for name, query in QUERIES.items()}
+        policies["payment"] = replace(policies["name"], transaction_data=(PAYMENT,))
         return RelyingParty(client, f"{places.service}/{path}", policies=policies, statuses=statuses)
 
     honest = party(Client.x509_hash(signer), "library", verifier_info=info)

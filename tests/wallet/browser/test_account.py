@@ -9,14 +9,14 @@ from playwright.async_api import Route
 from tests.wallet.browser.conftest import AUTHENTICATOR, NewPhone, Phone
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+SETTINGS = ("passkeys", "journal", "privacy", "device", "notifications", "move", "deletion")
 PASSPHRASE = "correct horse battery staple"
 
 
 async def test_every_page_of_the_settings_is_clear_to_everybody(any_phone: Phone) -> None:
     phone = any_phone
     await phone.create_wallet()
-    for path in ("/settings", "/settings/passkeys", "/settings/journal", "/settings/privacy", "/settings/device",
-                 "/settings/notifications", "/settings/move", "/settings/deletion"):  # fmt: skip
+    for path in ("/scan", "/settings", *(f"/settings/{name}" for name in SETTINGS)):
         await phone.go(path)
         await phone.look("50" + path.replace("/", "-"))
     await phone.go("/cards/nothing-here")

@@ -57,6 +57,22 @@ async def test_one_of_several_cards_is_chosen_with_two_taps(any_phone: Phone) ->
     assert [shared["family_name"], shared["given_name"]] == names[2:]
 
 
+async def test_a_payment_is_shown_in_plain_words(any_phone: Phone) -> None:
+    page = any_phone.page
+    await any_phone.create_wallet()
+    await any_phone.take("pid_sd_jwt")
+    await any_phone.ask("payment")
+    shown = await page.inner_text(".transaction")
+    assert {"Stadtbücherei", "DE02120300000000202051", "8D8AC610"} <= set(shown.split("\n"))
+    assert "12.5" in shown
+    assert "EUR" in shown
+    await any_phone.look("47-payment")
+
+    await page.click("#approve")
+
+    await page.wait_for_selector("#welcome")
+
+
 async def test_one_of_two_formats_is_chosen(phone: Phone) -> None:
     page, places = phone.page, phone.places
     await phone.create_wallet()
