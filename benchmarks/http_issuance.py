@@ -241,17 +241,8 @@ class Remembered:
         return self.found
 
 
-def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
-    """Run the issuer with three routes more: its CPU time, offers to redeem, and a bulk job."""
-    import uvicorn
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
-    from starlette.routing import Route
-
-    from issuer import bulk
-    from issuer.agency_offers import OfferOrder
-    from issuer.app import create_app
-    from issuer.offers import create_offer
+def _parts(folder: Path, url: str, port: int, *, haip: bool) -> tuple[Any, Remembered]:
+    """Return the issuer's settings, and its register."""
     from issuer.settings import IssuerSettings
     from issuer.sources.mapping import load_mapping
     from issuer.sources.sql import SqlSource
@@ -265,7 +256,22 @@ def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
         f"sqlite:///{folder}/register.db", query="SELECT * FROM person WHERE person_number = :person",
         mapping=load_mapping(Path("demo/register.toml")),
     )  # fmt: skip
-    source = Remembered(asyncio.run(register.record(PERSON, "pid")))
+    return settings, Remembered(asyncio.run(register.record(PERSON, "pid")))
+
+
+def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
+    """Run the issuer with three routes more: its CPU time, offers to redeem, and a bulk job."""
+    import uvicorn
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
+
+    from issuer import bulk
+    from issuer.agency_offers import OfferOrder
+    from issuer.app import create_app
+    from issuer.offers import create_offer
+
+    settings, source = _parts(folder, url, port, haip=haip)
     yardstick = Yardstick()
 
     async def cpu(_: Request) -> Response:
