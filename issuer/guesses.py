@@ -9,7 +9,6 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
 from typing import Final
 
 from byoid.encoding import b64u_encode
@@ -22,13 +21,12 @@ _HERE: Final = LockoutPolicy(free=5, first_wait=timedelta(seconds=5), most=100)
 _EVERYWHERE: Final = LockoutPolicy(free=100, first_wait=timedelta(seconds=5), most=10_000)
 _MOST_FROM_ADDRESS: Final = 300
 _WINDOW: Final = timedelta(minutes=10)
-_IPV6_SITE: Final = 64  # who has one address has all of these
 BADGE_LIFETIME: Final = timedelta(days=400)  # as long as browsers keep a cookie
 
 
 @dataclass(frozen=True)
 class Guess:
-    """Somebody tries a password: for which name, from which address, in a browser with which badge."""
+    """Somebody tries a password: for which name, from which address (`address_of`), in a browser with which badge."""
 
     name: str
     address: str
@@ -38,15 +36,6 @@ class Guess:
     def folded(self) -> str:
         """The name as it is counted."""
         return self.name.strip().casefold()
-
-    @property
-    def site(self) -> str:
-        """The address as it is counted: of IPv6, the network."""
-        try:
-            address = ip_address(self.address)
-        except ValueError:
-            return self.address
-        return str(address if address.version == 4 else ip_network((address, _IPV6_SITE), strict=False))  # noqa: PLR2004
 
 
 class SignInGuard:
@@ -65,7 +54,7 @@ class SignInGuard:
         Raises:
             TooManyRequests: this address, or this name, must wait.
         """
-        await self._of_address.spend(database, guess.site, now=now)
+        await self._of_address.spend(database, guess.address, now=now)
         async with database.transaction() as tx:
             await self._here.count_guess(tx, self._place(guess), now=now)
             if not self._is_known(guess):
@@ -81,7 +70,7 @@ class SignInGuard:
         return guess.badge if guess.badge and self._is_known(guess) else f"{number}.{self._tag(guess, number)}"
 
     def _place(self, guess: Guess) -> str:
-        return f"{guess.folded} {guess.badge if self._is_known(guess) else guess.site}"
+        return f"{guess.folded} {guess.badge if self._is_known(guess) else guess.address}"
 
     def _is_known(self, guess: Guess) -> bool:
         number, _, tag = (guess.badge or "").partition(".")

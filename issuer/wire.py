@@ -48,15 +48,6 @@ def http_request(issuer: Issuer, request: Request) -> HttpRequest:
     return HttpRequest(request.method, url, headers, _certificate(issuer, request))
 
 
-def client_address(issuer: Issuer, request: Request) -> str:
-    """Return where a request comes from: the last address that our own proxies name, else the other end's."""
-    is_proxy, peer = issuer.settings.is_proxy, request.client.host if request.client else ""
-    if not is_proxy(peer):
-        return peer
-    named = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-    return next((each.strip() for each in reversed(named) if each.strip() and not is_proxy(each.strip())), peer)
-
-
 def answer(message: Message, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a message as JSON that nobody keeps."""
     return Response(json_dumps(message.to_wire()), status, {**NO_STORE, **(headers or {})}, media_type=JSON)

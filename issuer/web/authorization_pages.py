@@ -19,13 +19,14 @@ from byoid.encoding import b64u_encode
 from byoid.errors import MalformedInput
 from byoid.oauth.authorization import REQUEST_URI_PREFIX
 from byoid.oauth.form import parse_form
+from byoid.service.address_limits import address_of
 from byoid.service.pages import choose_language, language_of, origin_of, set_cookie
 from byoid.wire_errors import InvalidRequest
 from issuer import authorization
 from issuer.context import Issuer
 from issuer.guesses import BADGE_LIFETIME, Guess
 from issuer.recognition import NotRecognised, PasswordRecognition, RedirectRecognition
-from issuer.wire import client_address, form, the_issuer
+from issuer.wire import form, the_issuer
 
 COOKIE: Final = "__Host-byoid-issuer"
 BADGE: Final = "__Host-byoid-issuer-badge"  # of a browser in which somebody has signed in before
@@ -127,7 +128,7 @@ async def _sign_in(issuer: Issuer, request: Request, row: Any, fields: Mapping[s
     if not isinstance(issuer.recognition, PasswordRecognition):
         raise InvalidRequest("There is no sign-in by password here.")
     username, database = fields.get("username", "").strip(), issuer.store.database
-    guess = Guess(username, client_address(issuer, request), request.cookies.get(BADGE))
+    guess = Guess(username, address_of(request.scope, issuer.settings.is_proxy), request.cookies.get(BADGE))
     await issuer.guesses.count(database, guess, now=issuer.clock())
     try:
         person = await issuer.recognition.recognise(username, fields.get("password", ""))

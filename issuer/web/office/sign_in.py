@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from byoid.service.address_limits import address_of
 from byoid.service.pages import set_cookie
 from issuer import clerks
 from issuer.agency import Agency
@@ -10,7 +11,6 @@ from issuer.guesses import BADGE_LIFETIME, Guess
 from issuer.recognition import NotRecognised
 from issuer.web.authorization_pages import BADGE, COOKIE, WRONG
 from issuer.web.office.visit import Visit, office_path, read_form, show
-from issuer.wire import client_address
 
 
 async def show_sign_in(request: Request) -> Response:
@@ -22,7 +22,9 @@ async def sign_in(request: Request) -> Response:
     """Take the form of the sign-in page; the browser gets a new session."""
     agency: Agency = request.app.state.agency
     issuer, (fields, _, _) = agency.issuer, await read_form(request, agency)
-    guess = Guess(fields.get("username", ""), client_address(issuer, request), request.cookies.get(BADGE))
+    guess = Guess(
+        fields.get("username", ""), address_of(request.scope, issuer.settings.is_proxy), request.cookies.get(BADGE)
+    )
     await issuer.office_guesses.count(issuer.store.database, guess, now=issuer.clock())
     try:
         secret = await clerks.sign_in(agency, guess.name, fields.get("password", ""))
