@@ -1,11 +1,12 @@
 """An append-only journal in which nothing can be changed, removed or put in between without notice.
 
 Each writer has a chain: an entry's MAC covers the entry before it. The head of a chain is a row that is locked while an
-entry is appended, so the journal belongs to the transaction that it reports. Whoever notes a head elsewhere can also
-tell that the end was cut off. Entries name what was done, never claim values.
+entry is appended, so the journal belongs to the transaction that it reports. `anchor` writes the heads of all chains
+into one of them, so that no chain can be cut off or begun anew alone; whoever notes the heads elsewhere can tell that
+for all of them. Entries name what was done, never claim values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,6 +18,7 @@ from byoid.errors import ByoidError, MalformedInput
 from byoid.service.database import Connection, Database, Json, UtcDateTime, insert
 from byoid.service.seal import Sealer
 
+ANCHORED: Final = "heads anchored"
 _START: Final = bytes(32)
 _PAGE: Final = 500
 
@@ -99,6 +101,7 @@ class AuditLog:
         self._move_head = update(heads).where(heads.c.writer == bindparam("of")).values(mac=bindparam("new"))
         self._append = insert(entries)
         self._head = select(heads.c.sequence, heads.c.mac).where(heads.c.writer == bindparam("of"))
+        self._heads = select(heads).order_by(heads.c.writer)
         self._page = (
             select(entries)
             .where(entries.c.writer == bindparam("of"), entries.c.sequence > bindparam("after"))
@@ -123,6 +126,42 @@ class AuditLog:
     async def head(self, database: Database, *, writer: str) -> AuditHead | None:
         """Return the last entry of a chain, as its head says."""
         return _or_none(await self._head_of(database, writer))
+
+    async def heads(self, database: Database) -> dict[str, AuditHead]:
+        """Return the head of every chain that has entries: what to note elsewhere."""
+        rows = (await database.fetch(self._heads)).rows
+        return {row.writer: AuditHead(row.sequence, row.mac) for row in rows if row.sequence}
+
+    async def anchor(self, database: Database, *, writer: str, now: datetime) -> dict[str, AuditHead]:
+        """Write the heads of the other chains into this writer's, and return all of them."""
+        heads = {name: head for name, head in (await self.heads(database)).items() if name != writer}
+        details = {name: [head.sequence, head.mac.hex()] for name, head in heads.items()}
+        async with database.transaction() as tx:
+            own = await self.append(tx, writer=writer, event=ANCHORED, details=details, now=now)
+        return {**heads, writer: own}
+
+    async def verify_all(self, database: Database, *, noted: Mapping[str, AuditHead]) -> dict[str, AuditHead]:
+        """Verify every chain, every head that one of them has of another, and heads noted elsewhere; return the heads.
+
+        Raises:
+            AuditBroken: an entry was changed, removed or added, or a chain has gone.
+        """
+        found: dict[str, AuditHead] = {}
+        known = [*noted.items()]
+        for writer in await self.heads(database):
+            async for row in self._chain(database, writer):
+                found[writer] = AuditHead(row.sequence, row.mac)
+                if row.event == ANCHORED:
+                    known += [(name, AuditHead(at, bytes.fromhex(mac))) for name, (at, mac) in row.details.items()]
+        for name, head in dict.fromkeys(known):
+            await self._require(database, name, head)
+        return found
+
+    async def _require(self, database: Database, writer: str, head: AuditHead) -> None:
+        """Find a head of a chain, which is verified already, in it."""
+        rows = await self._rows(database, writer, after=head.sequence - 1, most=1)
+        if not rows or AuditHead(rows[0].sequence, rows[0].mac) != head:
+            raise AuditBroken(writer, head.sequence)
 
     async def page(self, database: Database, *, writer: str, after: int = 0, most: int = 100) -> AuditPage:
         """Return entries after a number, verified against the one before them: it costs a page, not the journal.
@@ -152,24 +191,31 @@ class AuditLog:
         Raises:
             AuditBroken: an entry was changed, removed or added.
         """
+        last = AuditHead(0, _START)
+        async for row in self._chain(database, writer):
+            last = AuditHead(row.sequence, row.mac)
+            if noted is not None and noted.sequence == last.sequence and noted.mac != last.mac:
+                raise AuditBroken(writer, last.sequence)
+        if noted is not None and noted.sequence > last.sequence:
+            raise AuditBroken(writer, last.sequence + 1)
+        return _or_none(last)
+
+    async def _chain(self, database: Database, writer: str) -> AsyncIterator[Any]:
+        """Yield the entries of a chain, each verified, up to its head."""
         last, seen = AuditHead(0, _START), None
         while True:
             rows = await self._rows(database, writer, after=last.sequence, most=_PAGE)
             for row in rows:
                 last = self._follow(last, row)
-                if noted is not None and noted.sequence == last.sequence and noted.mac != last.mac:
-                    raise AuditBroken(writer, last.sequence)
+                yield row
             if rows:
                 continue
             head = await self._head_of(database, writer)
             if head == last:
-                break
+                return
             if head.sequence <= last.sequence or head == seen:
                 raise AuditBroken(writer, last.sequence + 1)
             seen = head  # entries have come meanwhile: look once more
-        if noted is not None and noted.sequence > last.sequence:
-            raise AuditBroken(writer, last.sequence + 1)
-        return _or_none(last)
 
     async def _head_of(self, database: Database, writer: str) -> AuditHead:
         row = (await database.fetch(self._head, {"of": writer})).first()

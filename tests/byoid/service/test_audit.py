@@ -149,3 +149,60 @@ async def test_tampering_is_noticed_on_its_page(
 async def test_a_page_does_not_read_the_rest(log: AuditLog, database: Database, heads: list[AuditHead]) -> None:
     await database.execute(update(ENTRIES).where(ENTRIES.c.sequence == 1).values(event="issued"))
     assert [each.sequence for each in (await log.page(database, writer="w", after=3)).entries] == [4, 5]
+
+
+@pytest.fixture
+async def anchored(log: AuditLog, database: Database, heads: list[AuditHead], now: datetime) -> dict[str, AuditHead]:
+    """Two more writers, and the heads of all in the chain of `jobs`."""
+    await write(log, database, 1, now=now, writer="office")
+    found = await log.anchor(database, writer="jobs", now=now)
+    await write(log, database, 2, now=now, writer="office")
+    return found
+
+
+async def test_chains_are_anchored_in_each_other(
+    log: AuditLog, database: Database, anchored: dict[str, AuditHead], heads: list[AuditHead]
+) -> None:
+    assert anchored.keys() == {"w", "office", "jobs"}
+    assert anchored["w"] == heads[-1]
+    found = await log.verify_all(database, noted=anchored)
+    assert {name: head.sequence for name, head in found.items()} == {"w": 5, "office": 2, "jobs": 1}
+    assert found == await log.heads(database)
+
+
+async def forget(database: Database, writer: str, after: int = 0) -> None:
+    """Do what somebody would who wants a chain to end earlier, and knows of its head."""
+    await database.execute(delete(ENTRIES).where(ENTRIES.c.writer == writer, ENTRIES.c.sequence > after))
+    await database.execute(delete(HEADS).where(HEADS.c.writer == writer))
+
+
+@pytest.mark.hostile
+async def test_a_chain_that_has_gone_altogether_is_missed(
+    log: AuditLog, database: Database, anchored: dict[str, AuditHead]
+) -> None:
+    await forget(database, "w")
+    with pytest.raises(AuditBroken, match="of w is broken at entry 5"):
+        await log.verify_all(database, noted={})
+
+
+@pytest.mark.hostile
+async def test_a_chain_that_was_begun_anew_is_noticed(
+    log: AuditLog, database: Database, anchored: dict[str, AuditHead], now: datetime
+) -> None:
+    await forget(database, "w")
+    for number in range(1, 7):  # by somebody who has the key
+        await write(log, database, number + 10, now=now)
+    assert await log.verify(database, writer="w") is not None
+    with pytest.raises(AuditBroken, match="of w"):
+        await log.verify_all(database, noted={})
+
+
+@pytest.mark.hostile
+async def test_whoever_noted_the_heads_misses_the_anchors_too(
+    log: AuditLog, database: Database, anchored: dict[str, AuditHead]
+) -> None:
+    for writer in anchored:
+        await forget(database, writer)
+    assert await log.verify_all(database, noted={}) == {}
+    with pytest.raises(AuditBroken):
+        await log.verify_all(database, noted=anchored)
