@@ -8,6 +8,7 @@ from typing import Any
 
 from byoid.cbor import cbor_dumps, cbor_loads
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps
+from byoid.formats.identifier_list import IdentifierReference
 from byoid.formats.mdoc.present import HeldMdoc
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc, prepare_key_binding
 from byoid.formats.status_list import StatusReference
@@ -281,6 +282,14 @@ def with_a_status_list_that_is_junk(m: Mischief) -> str:
     return m.show()
 
 
+def with_a_status_of_another_kind(m: Mischief) -> str:
+    header, payload, rest = m.wallet.sd_jwts[VCT].split(".", 2)
+    x5c = json.loads(b64u_decode(header))["x5c"]
+    claims = {**json.loads(b64u_decode(payload)), "status": {"another_list": {"place": 1}}}
+    jws = sign_now(prepare_jws(claims, algorithm="ES256", typ="dc+sd-jwt", header={"x5c": x5c}), m.issuer.pid)
+    return m.show("~".join([jws, rest.partition("~")[2]]))
+
+
 SD_JWT_DEFECTS = (
     Defect(signed_by_a_stranger, "UntrustedIssuer"),
     Defect(signed_by_another_key_than_the_certificate_says, "BadSignature"),
@@ -329,6 +338,7 @@ SD_JWT_DEFECTS = (
     Defect(with_a_status_list_that_is_expired, "StatusUnavailable: the status list is not to be trusted", ends=True),
     Defect(with_a_status_list_of_another_address, "StatusUnavailable: the status list is not to be trusted", ends=True),
     Defect(with_a_status_list_that_is_junk, "StatusUnavailable: the status list is not to be trusted", ends=True),
+    Defect(with_a_status_of_another_kind, "StatusUnavailable: the credential's status is of a kind", ends=True),
 )
 
 
@@ -476,6 +486,11 @@ def mdoc_with_a_status_list_that_cannot_be_had(m: Mischief) -> str:
     return m.show_mdoc(m.issuer.mdoc_pid(m.wallet.holder, status=reference))
 
 
+def mdoc_with_a_status_of_another_kind(m: Mischief) -> str:
+    entry = IdentifierReference("https://issuer.test/identifiers/1", b"\x01\x02")
+    return m.show_mdoc(m.issuer.mdoc_pid(m.wallet.holder, status=entry))
+
+
 MDOC_DEFECTS = (
     Defect(mdoc_signed_by_a_stranger, "UntrustedIssuer"),
     Defect(mdoc_signed_by_another_key, "BadSignature"),
@@ -503,4 +518,5 @@ MDOC_DEFECTS = (
     Defect(mdoc_with_a_status_list_signed_by_a_wrong_key, "StatusUnavailable", ends=True),
     Defect(mdoc_with_a_status_list_that_is_expired, "StatusUnavailable", ends=True),
     Defect(mdoc_with_a_status_list_that_cannot_be_had, "StatusUnavailable", ends=True),
+    Defect(mdoc_with_a_status_of_another_kind, "StatusUnavailable: the credential's status is of a kind", ends=True),
 )

@@ -6,10 +6,17 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from ipaddress import ip_network
 from typing import Any
 
+import httpcore2
 import httpx2
 import pytest
 import trustme
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
+from byoid.errors import PeerError
+from byoid.fetch import fetch
 from byoid.service import http
 from byoid.service.http import AddressGuard, Forbidden, TooLarge, http_client
 from byoid.service.settings import ServiceSettings
@@ -73,6 +80,11 @@ async def serve() -> AsyncIterator[Callable[..., Coroutine[Any, Any, int]]]:
         ("::7f00:1", False),
         ("2606:4700::1111", True),
         ("2002:7f00:1::", False),
+        ("2001:0:7f00:1::1", False),  # Teredo
+        ("100::1", False),  # discard
+        ("0.1.2.3", False),
+        ("198.18.0.1", False),  # benchmarking
+        ("240.0.0.1", False),
         ("192.0.2.1", False),
         ("10.1.2.3", True),  # in the allowed network
     ],
@@ -92,11 +104,34 @@ def test_loopback_where_it_is_allowed() -> None:
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "url",
-    ["http://issuer.example/", "http://127.0.0.1/", "https://127.0.0.1/", "https://localhost/", "https://[::1]/"],
+    [
+        "http://issuer.example/",
+        "http://127.0.0.1/",
+        "https://127.0.0.1/",
+        "https://localhost/",
+        "https://[::1]/",
+        "https://[::]/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://2130706433/",  # 127.0.0.1 as one number
+        "https://0x7f.1/",
+        "https://127.1/",
+        "https://user:secret@127.0.0.1/",
+        "https://127.0.0.1:22/",
+        "ftp://issuer.example/",
+        "file:///etc/passwd",
+    ],
 )
 async def test_production_refuses_http_and_this_machine(settings: ServiceSettings, url: str) -> None:
     async with http_client(settings) as client:
         with pytest.raises(Forbidden):
+            await client.get(url)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("url", ["https://localhost./", "https://0177.0.0.1/", "https://127.0.0.1.nip.invalid/"])
+async def test_other_spellings_of_this_machine_lead_nowhere(settings: ServiceSettings, url: str) -> None:
+    async with http_client(settings) as client:
+        with pytest.raises((Forbidden, httpx2.InvalidURL, httpx2.ConnectError)):
             await client.get(url)
 
 
@@ -193,3 +228,40 @@ async def test_an_application_of_this_process_takes_a_names_place(settings: Serv
         assert (await client.get("https://issuer.test/small")).text == "x"
         with pytest.raises(TooLarge):
             await client.get("https://issuer.test/large")
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "target", ["http://issuer.test/", "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/", "file:///"]
+)
+async def test_a_redirect_that_is_followed_leads_to_no_internal_address(settings: ServiceSettings, target: str) -> None:
+    async def lead(_: Request) -> Response:
+        return RedirectResponse(target)
+
+    mounts = {"https://issuer.test": httpx2.ASGITransport(Starlette(routes=[Route("/list", lead)]))}
+    async with http_client(settings, mounts=mounts) as client:
+        with pytest.raises(PeerError):
+            await fetch(client, "https://issuer.test/list", accept={"text/plain"}, max_redirects=3)
+
+
+@pytest.mark.hostile
+async def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to(
+    settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rebinding: the second answer of the name server would be an internal address."""
+    answers, connected = ["93.184.215.14", "127.0.0.1"], []
+
+    async def getaddrinfo(*_: object, **__: object) -> list[Any]:
+        return [(0, 0, 0, "", (answers.pop(0), 443))]
+
+    async def connect(_: object, host: str, *__: object, **___: object) -> None:
+        connected.append(host)
+        raise httpcore2.ConnectError("no network here")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(httpcore2.AnyIOBackend, "connect_tcp", connect)
+    async with http_client(settings) as client:
+        with pytest.raises(httpx2.ConnectError):
+            await client.get("https://rebinding.example/")
+    assert connected == ["93.184.215.14"]
+    assert answers == ["127.0.0.1"]
