@@ -103,6 +103,7 @@ class Phone:
         finds nothing.
         """
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        await self.page.wait_for_load_state()
         await self.page.set_viewport_size({"width": 320, "height": 844})
         assert await self.page.evaluate(TOO_WIDE) == [], f"{name} is too wide"
         assert await self.page.evaluate(TOO_SMALL) == [], f"{name} has targets that are too small"

@@ -131,7 +131,7 @@ async def print_code(phone: Phone) -> str:
 async def test_a_wallet_moves_as_an_encrypted_file(any_phone: Phone, new_phone: NewPhone, tmp_path: Path) -> None:
     old, new, path = any_phone, await new_phone(), tmp_path / "wallet.jwe"
     await old.create_wallet()
-    await old.take("pid_sd_jwt")
+    await old.take("residence_sd_jwt")
     for form, button, name in (("#export", "#save", "wallet.jwe"), ("#export-history", "#save-history", "history.jwe")):
         await old.go("/settings/move")
         await old.page.fill(f"{form} [type=password]", PASSPHRASE)
@@ -140,7 +140,7 @@ async def test_a_wallet_moves_as_an_encrypted_file(any_phone: Phone, new_phone: 
         assert (await download.value).suggested_filename == name
         if name == path.name:
             await (await download.value).save_as(path)
-    assert b"urn:eudi:pid" not in path.read_bytes()
+    assert b"residence" not in path.read_bytes()
 
     await new.create_wallet()
     await new.go("/settings/move")
@@ -169,7 +169,7 @@ async def test_without_a_prf_the_citizen_is_told_openly(new_phone: NewPhone) -> 
 async def test_a_card_and_the_whole_wallet_can_be_deleted(any_phone: Phone) -> None:
     phone, page = any_phone, any_phone.page
     await phone.create_wallet()
-    await phone.take("pid_sd_jwt")
+    await phone.take("residence_sd_jwt")
     await phone.go("/")
     await page.click("#cards .card")
     await page.click("#delete-card")

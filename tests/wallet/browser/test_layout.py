@@ -105,8 +105,8 @@ async def test_a_wide_screen_is_used_well(new_phone: NewPhone) -> None:
     """On a computer: no phone-wide column of cards, and no line that is too long to read."""
     phone = await new_phone(viewport={"width": 1280, "height": 800}, is_mobile=False, has_touch=False)
     await phone.create_wallet()
-    await phone.take("pid_sd_jwt")
-    await phone.take("pid_sd_jwt", person=phone.places.others[6])
+    await phone.take("residence_sd_jwt")
+    await phone.take("residence_sd_jwt", person=phone.places.others[6])
     for path in PAGES:
         await phone.go(path)
         await phone.page.screenshot(path=ARTIFACTS / f"wide{path.replace('/', '-')}.png", full_page=True)

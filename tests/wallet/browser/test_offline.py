@@ -23,18 +23,22 @@ async def offline(phone: Phone, *, path: str = "/") -> None:
 async def with_copy(phone: Phone) -> str:
     """Make a wallet with a card, keep a copy of it, and return the holder's name."""
     await phone.create_wallet()
-    await phone.take("pid_sd_jwt", "pid_mdoc")
-    await phone.go("/settings/device")
-    assert await phone.page.evaluate(READY)
-    await phone.page.click("#offline-on")
-    await phone.page.wait_for_selector("#offline-off:not([hidden])")
+    await phone.take("residence_sd_jwt")
+    await turn_on(phone)
     await phone.go("/")
     return await phone.page.inner_text("#cards .holder")
 
 
+async def turn_on(phone: Phone) -> None:
+    await phone.go("/settings/device")
+    assert await phone.page.evaluate(READY)
+    await phone.page.click("#offline-on")
+    await phone.page.wait_for_selector("#offline-off:not([hidden])")
+
+
 async def test_nothing_is_kept_that_was_not_asked_for(phone: Phone) -> None:
     await phone.create_wallet()
-    await phone.take("pid_sd_jwt")
+    await phone.take("residence_sd_jwt")
     await phone.go("/")
     assert await phone.page.evaluate(READY)
 
@@ -72,7 +76,7 @@ async def test_a_copy_is_opened_by_the_passkey_and_by_nothing_else(any_phone: Ph
 
 async def test_a_copy_is_renewed_when_the_cards_are_opened(phone: Phone) -> None:
     await with_copy(phone)
-    await phone.take("pid_sd_jwt", person=phone.places.others[5])
+    await phone.take("residence_sd_jwt", person=phone.places.others[5])
     before = await phone.page.evaluate(SEALED)
     await phone.go("/")
     await phone.eventually(f"{SEALED}.then((sealed) => sealed !== {json.dumps(before)})")
@@ -83,32 +87,27 @@ async def test_a_copy_is_renewed_when_the_cards_are_opened(phone: Phone) -> None
     await phone.page.wait_for_selector("#copy .card >> nth=1")
 
 
-@pytest.mark.parametrize("ending", ["#sign-out", "#lock"])
-async def test_closing_or_locking_the_wallet_deletes_the_copy(phone: Phone, ending: str) -> None:
-    await with_copy(phone)
-    await phone.go("/settings")
-    await phone.page.click(ending)
-    await phone.page.wait_for_selector("#sign-in")
+async def test_turning_it_off_closing_locking_and_deleting_the_wallet_all_delete_the_copy(phone: Phone) -> None:
+    page = phone.page
+    await phone.create_wallet()
+    for where, what, then in (
+        ("/settings/device", "#offline-off", "#offline-on:not([hidden])"),
+        ("/settings", "#sign-out", "#sign-in"),
+        ("/settings", "#lock", "#sign-in"),
+        ("/settings/deletion", "#confirm", "#account-deleted"),
+    ):
+        if then == "#account-deleted":
+            await page.click("#sign-in")
+            await page.click("#locked-notice button")
+            await page.wait_for_selector("#locked-notice", state="detached")
+        elif await page.locator("#sign-in").count():
+            await phone.sign_in()
+        await turn_on(phone)
+        await phone.go(where)
+        await page.click(what)
+        await page.wait_for_selector(then)
 
-    assert not await phone.page.evaluate("caches.has('copy')")
-
-
-async def test_the_copy_can_be_turned_off(phone: Phone) -> None:
-    await with_copy(phone)
-    await phone.go("/settings/device")
-    await phone.page.click("#offline-off")
-    await phone.page.wait_for_selector("#offline-on:not([hidden])")
-
-    assert not await phone.page.evaluate("caches.has('copy')")
-
-
-async def test_deleting_the_wallet_deletes_the_copy(phone: Phone) -> None:
-    await with_copy(phone)
-    await phone.go("/settings/deletion")
-    await phone.page.click("#confirm")
-    await phone.page.wait_for_selector("#account-deleted")
-
-    assert not await phone.page.evaluate("caches.has('copy')")
+        assert not await page.evaluate("caches.has('copy')")
 
 
 async def test_a_copy_of_another_wallet_is_not_renewed_but_deleted(phone: Phone) -> None:
