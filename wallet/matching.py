@@ -221,7 +221,7 @@ def _begins(path: Sequence[str | int | None], start: Sequence[str | int | None])
 
     Elements that are not shown leave no gap, so that the index of one that is says nothing.
     """
-    if len(start) > len(path):
+    if len(start) > len(path) or (start and isinstance(start[0], str) and start[0] != path[0]):
         return False
     return all(
         mine == asked or (not isinstance(asked, str) and isinstance(mine, int))
