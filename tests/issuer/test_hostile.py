@@ -593,3 +593,15 @@ async def test_a_registered_client_keeps_to_its_registration(registered) -> None
     impostor = peer.wallet(client_id="suite")
     offer, tx_code = await peer.offer("pid_sd_jwt")
     assert (await impostor.redeem_offer(offer, tx_code)).json()["error"] == "invalid_client"
+
+
+async def test_an_attested_wallet_that_is_registered_keeps_to_its_redirect_uris(open_issuer, tmp_path) -> None:
+    (tmp_path / "clients").mkdir()
+    way = {"client_id": "wallet.test", "authentication": "attest_jwt_client_auth"}
+    client = {**way, "redirect_uris": ["https://a.test/"]}
+    (tmp_path / "clients" / "wallet.json").write_text(json.dumps(client))
+    async with open_issuer(clients=tmp_path / "clients") as peer:
+        for uri, status in (("https://a.test/", 201), ("https://a.test", 400), ("https://wallet.test/callback", 400)):
+            assert (await peer.wallet(redirect_uri=uri).push(scope="pid_sd_jwt")).status_code == status
+        unregistered = peer.wallet(client_id="other.test", redirect_uri="org.example.wallet:/callback")
+        assert (await unregistered.push(scope="pid_sd_jwt")).status_code == 201

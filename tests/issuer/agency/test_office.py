@@ -500,7 +500,7 @@ async def test_the_journal_is_shown_in_pages_and_says_when_it_is_broken(office: 
         newest = int(_text(page, "journal-head").partition(":")[0])
         assert f"> {newest} " in page.text or f"{newest} ·" in page.text
         page = await browser.open("/office/journal?before=15")
-        assert [int(each) for each in re.findall(r'class="quiet">(\d+) ·', page.text)] == list(range(14, 0, -1))
+        assert [int(each) for each in re.findall(r'quiet">(\d+) ·', page.text)] == list(range(14, 0, -1))
         assert 'id="older"' not in page.text and 'id="newer"' in page.text
         for odd in ("0", "1", "x", "99999999999999999999", "-1"):
             assert (await browser.open(f"/office/journal?before={odd}")).status_code == 200
