@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from byoid.service.i18n import Catalogue
-from wallet.asked import AskedCredential, AskedSet, CardOption, ConsentView
+from wallet.asked import AskedCredential, AskedSet, CardOption, ConsentView, UnusableCard
+from wallet.disclosure_policies import ShownPolicy
 from wallet.history import Text
 from wallet.matching import ShownClaim
 from wallet.requests import Asker, Caution
 from wallet.transactions import ShownTransaction
 from wallet.web.card_formats import FORMATS
 from wallet.web.claim_lines import ClaimLines, Line, readable
+from wallet.web.views import state_view
 
 # By caution: the headline, and what it means. `%(host)s` is where the answer would go.
 CAUTIONS: Final = {
@@ -43,6 +45,11 @@ CAUTIONS: Final = {
         "was confirmed.",
     ),
 }  # fmt: skip
+# What is said of an issuer's policy that has no words of its own, by whether it can be read.
+OBJECTIONS: Final = {
+    True: "Its issuer has named whom it is for, and they are not among them.",
+    False: "Its issuer has a rule about who may see it, which your wallet can’t read.",
+}
 _NOT_FOR_THIS: Final = frozenset({Caution.UNREGISTERED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
 _ALARMING: Final = frozenset({Caution.UNSIGNED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
 TRANSACTIONS: Final = {
@@ -75,8 +82,21 @@ class CautionView:
 
 
 @dataclass(frozen=True)
+class UnusableView:
+    """A card that would fit, and why it can't be used now."""
+
+    card_id: str
+    name: str
+    label: str
+    explanation: str
+
+
+@dataclass(frozen=True)
 class OptionView:
-    """A card that can be shown, and exactly what of it. `format` only where a card is asked for in two of them."""
+    """A card that can be shown, and exactly what of it. `format` only where a card is asked for in two of them.
+
+    `objection`: what its issuer says against it, and `objection_url` where that is explained.
+    """
 
     card_id: str
     name: str
@@ -86,6 +106,8 @@ class OptionView:
     unasked: tuple[Line, ...]
     kept: bool
     suggested: bool
+    objection: str = ""
+    objection_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,6 +166,7 @@ class RequestView:
     transactions: tuple[TransactionView, ...]
     satisfiable: bool
     wanted: tuple[str, ...]
+    unusable: tuple[UnusableView, ...]
 
 
 def request_view(consent: ConsentView, catalogue: Catalogue) -> RequestView:
@@ -170,6 +193,7 @@ def request_view(consent: ConsentView, catalogue: Catalogue) -> RequestView:
         transactions=tuple(_transaction(each, catalogue) for each in consent.transactions),
         satisfiable=consent.satisfiable,
         wanted=tuple(_wanted(each) for each in consent.credentials if not each.options),
+        unusable=tuple(_unusable(each, catalogue) for asked in consent.credentials for each in asked.unusable),
     )
 
 
@@ -208,7 +232,20 @@ def _option(option: CardOption, suggested: bool, catalogue: Catalogue) -> Option
         unasked=tuple(line for claim, line in lines if not claim.asked),
         kept=any(claim.retained for claim in option.claims),
         suggested=suggested,
+        objection=_objection(option.objection, catalogue),
+        objection_url=(option.objection.info_url or "") if option.objection else "",
     )
+
+
+def _objection(found: ShownPolicy | None, catalogue: Catalogue) -> str:
+    if found is None:
+        return ""
+    return found.description or catalogue.gettext(OBJECTIONS[found.readable])
+
+
+def _unusable(card: UnusableCard, catalogue: Catalogue) -> UnusableView:
+    state = state_view(card.reason, catalogue)
+    return UnusableView(card.card_id, nearest(card.names, catalogue.language), state.label, state.explanation)
 
 
 def _claim(option: CardOption, claim: ShownClaim, catalogue: Catalogue) -> Line:
@@ -252,4 +289,5 @@ def _web(address: str | None) -> str:
 
 def every_text() -> set[str]:
     """Return every English text in this module, for the test that none lacks a translation."""
-    return {text for each in CAUTIONS.values() for text in each} | {*TRANSACTIONS.values(), *MEMBERS.values()}
+    texts = {text for each in CAUTIONS.values() for text in each}
+    return texts | {*TRANSACTIONS.values(), *MEMBERS.values(), *OBJECTIONS.values()}
