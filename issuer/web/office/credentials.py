@@ -26,13 +26,15 @@ async def show_search(visit: Visit) -> Response:
 
 
 async def look_up(visit: Visit) -> Response:
-    """Show what was issued to a person, of a type or in a batch, a page at a time."""
+    """Show what was issued to a person, of a type or in a batch, a page at a time; the journal says who looked."""
     try:
         selection = selection_of(visit)
     except InvalidRequest as error:
         return _results(visit, None, [], problem=error.description, status=error.status)
-    after = visit.fields.get("after", "")
-    rows = await visit.agency.store.look_up(selection.target, selection.sought(visit.agency), after=after)
+    agency, after = visit.agency, visit.fields.get("after", "")
+    async with agency.issuer.store.transaction() as tx:
+        await agency.note(tx, "credentials.looked-up", actor=visit.caller.actor, **selection.described(agency))
+    rows = await agency.store.look_up(selection.target, selection.sought(agency), after=after)
     return _results(visit, selection, rows)
 
 

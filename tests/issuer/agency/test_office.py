@@ -217,6 +217,24 @@ async def test_a_forged_form_is_refused(office: Office, clerk: Clerk, defect: st
     assert {each["status"] for each in await office.issued()} == {"valid"}
 
 
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("multipart/form-data", b"x", 400), ("multipart/form-data; boundary=b", b"--b\r\nnonsense", 400),
+        ("multipart/form-data; boundary=b", b"--b--\r\n", 400), ("application/x-www-form-urlencoded", b"a=%ff", 400),
+        ("application/x-www-form-urlencoded", b"csrf=1&csrf=2", 400), ("text/plain", b"csrf=1", 400),
+        ("multipart/form-data; boundary=b", b"x" * (2 << 20), 413),
+    ],
+)  # fmt: skip
+async def test_a_broken_form_is_refused(office: Office, clerk: Clerk, kind: str, body: bytes, status: int) -> None:
+    async with clerk() as browser:
+        headers = {"Accept": "text/html", "Content-Type": kind}
+        answer = await browser.http.post("/office/bulk", headers=headers, content=body)
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, "text/html")
+    assert await office.peer.count("bulk_job") == 0
+
+
 # --- one offer ---
 
 
@@ -422,7 +440,9 @@ async def test_a_clerk_looks_up_and_changes_one_credential(office: Office, clerk
         assert _text(page, "status-changed").startswith("One credential is")
     statuses = {each["id"]: each["status"] for each in await office.issued()}
     assert statuses == {first["id"]: {"suspend": "suspended", "revoke": "revoked"}[action], second["id"]: "valid"}
-    (entry,) = [each for each in await office.journal() if each["event"].startswith("credential.")]
+    journal = await office.journal()
+    assert "credentials.looked-up" in {each["event"] for each in journal} and ADA not in str(journal)
+    (entry,) = [each for each in journal if each["event"].startswith("credential.")]
     assert (entry["details"]["actor"], entry["details"]["reason"]) == ("clerk:olga", "lost the phone")
 
 
