@@ -3,8 +3,9 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -29,7 +30,14 @@ def main() -> int:
     parser.add_argument("--open", type=int, default=100_000, help="grow: transactions that nobody answers")
     parser.add_argument("experiment", choices=("load", "chaos", "grow", "memory"))
     arguments = parser.parse_args()
-    return asyncio.run(EXPERIMENTS[arguments.experiment](arguments))
+    return asyncio.run(_stoppable(EXPERIMENTS[arguments.experiment](arguments)))
+
+
+async def _stoppable(experiment: Awaitable[int]) -> int:
+    """Run it; when this process is told to stop, end all that was started first."""
+    task = asyncio.ensure_future(experiment)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 async def _load(arguments: argparse.Namespace) -> int:

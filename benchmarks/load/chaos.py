@@ -6,12 +6,13 @@ of the request. Job workers explain nothing: no client waits for them.
 
 import asyncio
 import contextlib
+import math
 import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -20,12 +21,14 @@ from benchmarks.load.audit import Fault, audit
 from benchmarks.load.facts import person_hash, read_facts
 from benchmarks.load.laboratory import Laboratory
 from benchmarks.load.ledger import Failure, Ledger
+from benchmarks.load.processes import Role
 from benchmarks.load.walks import Client, GaveUp, Refused
 
 PRESENTATIONS: Final = 3  # of each credential
 REVOKED_SHARE: Final = 0.3
 _REPLAYED_SHARE: Final = 0.1
-_CALM: Final = (0.5, 2.0)  # seconds between the end of an outage and the next
+_CALM: Final = (0.5, 3.0)  # seconds between two murders
+_MOST_DOWN: Final = 2  # how many may be on their way back while the next is killed
 _GRACE: Final = 1.0  # an error may be noticed so long after the outage
 # A verifier remembers for ten seconds that a status list could not be had, and says no in the meantime.
 _STATUS_GRACE: Final = 12.0
@@ -47,12 +50,21 @@ EXPLAINS: Final[dict[str, Explains]] = {
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Something was killed, and was back at the end."""
+    """Something was killed, and was back at the end; infinite as long as it is not."""
 
     component: str
     begin: float
     end: float
     killed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """What can be killed, and comes back."""
+
+    component: str
+    kill: Callable[[], Awaitable[int]]  # returns how many were killed
+    restore: Callable[[], Awaitable[None]]
 
 
 @dataclass
@@ -131,14 +143,15 @@ async def run_chaos(laboratory: Laboratory, *, seconds: float, wallets: int, pac
     run = Run(Ledger(), time.monotonic())
     end = run.begin + seconds
     living = [asyncio.create_task(_live(laboratory, run, end, pace)) for _ in range(wallets)]
-    watching = asyncio.create_task(_watch_publication(laboratory, run))
+    beside = [asyncio.create_task(each) for each in (_watch_publication(laboratory, run), _supervise(laboratory))]
     try:
         await _torment(laboratory, run, end)
         await asyncio.gather(*living)
         await inspect(laboratory, run)
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        for each in beside:
+            each.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
     return run
 
 
@@ -163,6 +176,14 @@ async def _watch_publication(laboratory: Laboratory, run: Run) -> None:
             }
             seen = {each: seen.get(each, now) for each in behind}
             run.unpublished = max([run.unpublished, *(now - begin for begin in seen.values())])
+
+
+async def _supervise(laboratory: Laboratory) -> None:
+    """Start again who has ended by itself, such as for want of a database."""
+    while True:
+        await asyncio.sleep(1)
+        for role in laboratory.roles.values():
+            await role.restore()
 
 
 async def _live(laboratory: Laboratory, run: Run, end: float, pace: float) -> None:
@@ -190,49 +211,59 @@ async def live_once(client: Client, *, pace: float, end: float) -> None:
 
 
 async def _torment(laboratory: Laboratory, run: Run, end: float) -> None:
-    """Kill one thing after another; the next when the last one is back."""
-    victims = _shuffled(laboratory)
+    """Kill one thing after another, whether or not the last one is back; at the end, all are."""
+    victims: list[Victim] = []
+    recovering: set[asyncio.Task[None]] = set()
     while time.monotonic() + _CALM[1] < end:
         await asyncio.sleep(random.uniform(*_CALM))
-        if not victims:
-            victims = _shuffled(laboratory)
-        component, torment = victims.pop()
-        begin = time.monotonic()
-        killed = await torment()
-        run.outages.append(Outage(component, begin, time.monotonic(), killed))
-        summary = run.summary()
-        counts = ", ".join(f"{summary[name]} {name}" for name in ("issued", "presented", "revoked", "kills"))
-        print(f"{summary['seconds']:5} s  {component:14} {counts}", file=sys.stderr, flush=True)
+        victims = victims or _shuffled(laboratory)
+        victim, begin = victims.pop(), time.monotonic()
+        if killed := await victim.kill():
+            recovering.add(asyncio.create_task(_recover(run, victim, begin, killed)))
+        while len(recovering) > _MOST_DOWN:
+            done, recovering = await asyncio.wait(recovering, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()  # what can't be started again ends the run
+    await asyncio.gather(*recovering)
 
 
-Torment: TypeAlias = tuple[str, Callable[[], Awaitable[int]]]
+async def _recover(run: Run, victim: Victim, begin: float, killed: int) -> None:
+    outage = Outage(victim.component, begin, math.inf, killed)
+    run.outages.append(outage)
+    await victim.restore()
+    run.outages[run.outages.index(outage)] = replace(outage, end=time.monotonic())
+    summary = run.summary()
+    counts = ", ".join(f"{summary[name]} {name}" for name in ("issued", "presented", "revoked", "kills"))
+    print(f"{summary['seconds']:5} s  {victim.component:14} {counts}", file=sys.stderr, flush=True)
 
 
-def _shuffled(laboratory: Laboratory) -> list[Torment]:
+def _shuffled(laboratory: Laboratory) -> list[Victim]:
     """Return every kind of murder in any order; the database's again and again, as it comes back soonest."""
-    database: Torment = ("database", lambda: _kill_database(laboratory))
-    found = [
-        (name, _killer(laboratory, name, everyone=everyone)) for name in laboratory.roles for everyone in (False, True)
-    ]
+    found = [_workers(role, everyone=everyone) for role in laboratory.roles.values() for everyone in (False, True)]
     random.shuffle(found)
-    return [each for one in found for each in (one, database)]
+    return [each for one in found for each in (one, _database(laboratory))]
 
 
-def _killer(laboratory: Laboratory, name: str, *, everyone: bool) -> Callable[[], Awaitable[int]]:
+def _workers(role: Role, *, everyone: bool) -> Victim:
     async def kill() -> int:
-        role = laboratory.roles[name]
         victims = list(role.workers) if everyone else role.workers[:1]
         await role.kill(victims)
-        await role.restore()
         return len(victims)
 
-    return kill
+    return Victim(role.name, kill, role.restore)
 
 
-async def _kill_database(laboratory: Laboratory) -> int:
-    await laboratory.postgres.kill()
-    await asyncio.sleep(random.uniform(0, 1))
-    await laboratory.postgres.start()
-    for role in laboratory.roles.values():
-        await role.restore()
-    return 1
+def _database(laboratory: Laboratory) -> Victim:
+    postgres = laboratory.postgres
+
+    async def kill() -> int:
+        if not postgres.lives:
+            return 0
+        await postgres.kill()
+        return 1
+
+    async def restore() -> None:
+        await asyncio.sleep(random.uniform(0, 1))
+        await postgres.start()
+
+    return Victim("database", kill, restore)

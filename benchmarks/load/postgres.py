@@ -32,6 +32,7 @@ class Postgres:
             self._command += ["-c", f"{name}={value}"]
         self._user = user
         self._process: asyncio.subprocess.Process | None = None
+        self._lives = False
 
     @classmethod
     @asynccontextmanager
@@ -68,10 +69,11 @@ class Postgres:
                 if self._process.returncode is not None:
                     raise RuntimeError(f"PostgreSQL did not start: {(self._folder / 'server.log').read_text()[-2000:]}")
                 await asyncio.sleep(0.05)
+        self._lives = True
 
     async def kill(self) -> None:
         """Kill the postmaster and every backend with -9, and wait until they are gone."""
-        process = self._running()
+        process, self._lives = self._running(), False
         backends = children(process.pid)
         for pid in (process.pid, *backends):
             with contextlib.suppress(ProcessLookupError):
@@ -100,6 +102,11 @@ class Postgres:
             yield connection
         finally:
             await connection.close()
+
+    @property
+    def lives(self) -> bool:
+        """Whether the server answers, or at least did when it was started last."""
+        return self._lives
 
     @property
     def pid(self) -> int:

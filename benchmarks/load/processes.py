@@ -43,11 +43,6 @@ class Worker:
         """The process id."""
         return self.process.pid
 
-    @property
-    def lives(self) -> bool:
-        """Whether it has not ended."""
-        return self.process.returncode is None
-
 
 class Role:
     """All workers of a role."""
@@ -61,6 +56,7 @@ class Role:
         self._environment = dict(environment)
         self._log = log
         self.workers: list[Worker] = []
+        self._restoring = asyncio.Lock()
 
     async def start(self) -> None:
         """Start all workers, at the same time."""
@@ -68,17 +64,17 @@ class Role:
 
     async def kill(self, workers: list[Worker]) -> None:
         """Kill workers with -9."""
+        self.workers = [each for each in self.workers if each not in workers]
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
                 worker.process.kill()
         for worker in workers:
             await worker.process.wait()
-            self.workers.remove(worker)
 
     async def restore(self) -> None:
         """Start what is missing, again and again until it runs: the database may be away too."""
-        self.workers = [each for each in self.workers if each.lives]
-        async with asyncio.timeout(_PATIENCE):
+        async with self._restoring, asyncio.timeout(_PATIENCE):
+            self.workers = [each for each in self.workers if each.process.returncode is None]
             while len(self.workers) < self._count:
                 try:
                     self.workers.append(await self._started())
