@@ -136,13 +136,15 @@ class StatusListCache:
         self._minimum, self._maximum, self._unverified = minimum, maximum, unverified
         self._max_lists, self._max_bytes, self._bytes = max_lists, max_bytes, 0
         self._kept: dict[str, _Kept] = {}
-        self._fetching: dict[str, asyncio.Task[Token | None]] = {}
+        self._fetching: dict[str, asyncio.Task[_Kept]] = {}
 
     async def tokens(self, uris: Iterable[str], *, now: datetime) -> dict[str, Token]:
         """Return by URI verified lists from before, or tokens as fetched. What cannot be had is left out."""
-        wanted = list(dict.fromkeys(uris))
-        found = await asyncio.gather(*(self._token(uri, now) for uri in wanted))
-        return {uri: token for uri, token in zip(wanted, found, strict=True) if token is not None}
+        found = {uri: self._remembered(uri, now) for uri in uris}
+        missing = [uri for uri, kept in found.items() if kept is None]
+        if missing:  # to gather is dear, and seldom needed
+            found.update(zip(missing, await asyncio.gather(*(self._fetched(uri, now) for uri in missing)), strict=True))
+        return {uri: kept.token for uri, kept in found.items() if kept is not None and kept.token is not None}
 
     def keep(self, statuses: Mapping[str, object], *, now: datetime) -> None:
         """Remember lists that were verified, until their issuer wants to be asked again; other values are ignored."""
@@ -164,10 +166,11 @@ class StatusListCache:
         """
         return await fetch(self._client, uri, accept=_TOKENS, max_bytes=MAX_TOKEN_BYTES, max_redirects=MAX_REDIRECTS)
 
-    async def _token(self, uri: str, now: datetime) -> Token | None:
+    def _remembered(self, uri: str, now: datetime) -> _Kept | None:
         kept = self._kept.get(uri)
-        if kept is not None and now < kept.until:
-            return kept.token
+        return kept if kept is not None and now < kept.until else None
+
+    async def _fetched(self, uri: str, now: datetime) -> _Kept:
         task = self._fetching.get(uri)
         if task is None:
             task = asyncio.create_task(self._fetch(uri, now))
@@ -175,14 +178,15 @@ class StatusListCache:
             task.add_done_callback(lambda _: self._fetching.pop(uri, None))
         return await asyncio.shield(task)  # whoever gives up must not cancel it for the others
 
-    async def _fetch(self, uri: str, now: datetime) -> Token | None:
+    async def _fetch(self, uri: str, now: datetime) -> _Kept:
         token: Token | None
         try:
             token = await self.fetch_anew(uri)
         except PeerError:
             token = None
-        self._remember(uri, _Kept(token, now + self._unverified))
-        return token
+        kept = _Kept(token, now + self._unverified)
+        self._remember(uri, kept)
+        return kept
 
     def _remember(self, uri: str, kept: _Kept) -> None:
         self._forget(uri)
