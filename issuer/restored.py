@@ -5,22 +5,10 @@ the lists that were open are closed, and new credentials go into new ones (Token
 Do it before the services start: a process that runs has drawn places already.
 """
 
-from typing import Final
-
-from sqlalchemy import bindparam, update
-
+from issuer import list_store
 from issuer.context import Issuer
-from issuer.tables import IssuerTable
-
-_LISTS: Final = IssuerTable.metadata.tables["status_list"]
-_CLOSE: Final = (
-    update(_LISTS)
-    .where(_LISTS.c.agency_id == bindparam("agency"), _LISTS.c.drawn < _LISTS.c.size)
-    .values(drawn=_LISTS.c.size)
-)
 
 
 async def close_open_lists(issuer: Issuer) -> int:
     """Let nothing more be drawn from any list that there is; return how many were open."""
-    closed = await issuer.store.database.execute(_CLOSE, {"agency": issuer.settings.agency_id})
-    return closed.rowcount
+    return await list_store.close(issuer.store.database, issuer.settings.agency_id)

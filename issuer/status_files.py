@@ -11,25 +11,16 @@ import os
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Final
-
-from sqlalchemy import bindparam, select
 
 from byoid.encoding import json_dumps
+from issuer import list_store
 from issuer.context import Issuer
 from issuer.status_lists import list_uri
-from issuer.tables import IssuerTable
-
-_LISTS: Final = IssuerTable.metadata.tables["status_list"]
-_PUBLICATIONS: Final = select(_LISTS.c.id, _LISTS.c.published_at).where(
-    _LISTS.c.agency_id == bindparam("agency"), _LISTS.c.published_at.is_not(None)
-)
 
 
 async def write_files(issuer: Issuer, folder: Path) -> int:
     """Write the lists that were published since they were last written; return how many."""
-    rows = await issuer.store.database.fetch(_PUBLICATIONS, {"agency": issuer.settings.agency_id})
-    published = {row.id: row.published_at for row in rows}
+    published = await list_store.publications(issuer.store.database, issuer.settings.agency_id)
     stale = [list_id for list_id, at in published.items() if _changed_at(folder / f"{list_id}.cwt") != _mark(at)]
     for list_id in stale:
         row = await issuer.store.status_list(list_id)

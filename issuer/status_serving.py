@@ -10,18 +10,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
-
 from byoid.encoding import b64u_encode, sha256
 from byoid.formats.status_list import CWT_MEDIA_TYPE, JWT_MEDIA_TYPE
+from issuer import list_store
 from issuer.context import Issuer
 from issuer.status_lists import token_for
-from issuer.tables import IssuerTable
 
 MOST_BYTES: Final = 32 << 20
 _LEVEL: Final = 6
-_LISTS: Final = IssuerTable.metadata.tables["status_list"]
-_PUBLICATION = select(_LISTS.c.published, _LISTS.c.published_at).where(_LISTS.c.id == bindparam("list_id"))
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,7 @@ class ServedLists:
     async def find(self, issuer: Issuer, list_id: str) -> ServedList | None:
         """Return a list as it is published now; None if there is none with this id."""
         known = self._lists.get(list_id)
-        row = (await issuer.store.database.fetch(_PUBLICATION, {"list_id": list_id})).first()
+        row = await list_store.publication(issuer.store.database, list_id)
         if known is not None and row is not None and known.publication == tuple(row):
             self._lists.move_to_end(list_id)
             return known
