@@ -102,7 +102,7 @@ class Grown:
         axes.axhline(GOAL, color="black", linestyle="dashed", label="goal")
         axes.set_xticks(range(len(WALKS)), WALKS)
         axes.set(title=f"CPU with {self.rows:,} issued rows and {self.open:,} open transactions, against none")
-        axes.legend()
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
 
 
 async def run_grow(*, rows: int, open_: int, seconds: float, wallets: int) -> Grown:

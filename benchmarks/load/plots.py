@@ -54,8 +54,9 @@ def draw_lines(title: str, unit: str, lines: Mapping[str, Sequence[tuple[float, 
     def draw(axes: Axes) -> None:
         for name, points in lines.items():
             axes.plot([at / 60 for at, _ in points], [value for _, value in points], label=name)
-        axes.set(title=title, xlabel="minutes", ylabel=unit, ylim=(0, None))
-        axes.legend()
+        axes.set(title=title, xlabel="minutes", ylabel=unit)
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
+        _legend(axes)
         axes.grid(alpha=0.3)
 
     return draw
@@ -68,11 +69,11 @@ def _cpu(axes: Axes, loaded: Loaded) -> None:
         values = [walks[walk].per_walk(component) for walk in STEPS]
         axes.bar(STEPS, values, bottom=bottom, label=component)
         bottom = [low + value for low, value in zip(bottom, values, strict=True)]
-    for walk, (role, goal) in GOALS.items():
-        at = STEPS.index(walk)
-        axes.hlines(goal, at - 0.45, at + 0.45, colors="black", linestyles="dashed", label=f"goal of the {role}")
+    for walk, (_, goal) in GOALS.items():
+        at, label = STEPS.index(walk), "goal of issuer or verifier" if walk == "issuance" else None
+        axes.hlines(goal, at - 0.45, at + 0.45, colors="black", linestyles="dashed", label=label)
     axes.set(title=f"CPU of one walk, {loaded.workers} workers of each service", ylabel="y (one ECDSA verification)")
-    axes.legend()
+    _legend(axes)
 
 
 def _latency(axes: Axes, loaded: Loaded) -> None:
@@ -82,7 +83,7 @@ def _latency(axes: Axes, loaded: Loaded) -> None:
         axes.barh(places, [each[percentile] for each in found.values()], height=0.27, label=percentile)
     axes.set_yticks(range(len(found)), list(found))
     axes.set(title=f"Latency of each step, {loaded.wallets} wallets, all walks mixed", xlabel="milliseconds")
-    axes.legend()
+    _legend(axes)
 
 
 def _throughput(axes: Axes, run: Run) -> None:
@@ -98,4 +99,9 @@ def _throughput(axes: Axes, run: Run) -> None:
         labelled.add(each.component)
         axes.axvspan(each.begin - run.begin, each.end - run.begin, alpha=0.3, color=colors[each.component], label=label)
     axes.set(title="Walks done in each second, and what was down", xlabel="seconds", ylabel="walks", ylim=(0, None))
-    axes.legend(loc="upper right")
+    _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
+    """Put the legend beside the plot, where it hides nothing."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
