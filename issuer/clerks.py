@@ -12,15 +12,11 @@ from datetime import timedelta
 from hmac import compare_digest
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, select, update
-
 from byoid.encoding import b64u_encode
-from byoid.service.database import Expiry, UtcDateTime, insert
 from byoid.wire_errors import InvalidRequest
+from issuer import clerk_store as store
 from issuer.admin import Caller, Role
 from issuer.agency import Agency
-from issuer.agency_store import table_of
-from issuer.agency_tables import Clerk, OfficeSession
 from issuer.people import derive_password
 from issuer.recognition import NotRecognised
 
@@ -29,29 +25,6 @@ _IDLE: Final = timedelta(minutes=30)
 _DAY: Final = timedelta(hours=12)
 _SALT: Final = bytes(16)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
-_clerks, _sessions = table_of(Clerk), table_of(OfficeSession)
-_NOW: Final = bindparam("now", type_=UtcDateTime())
-_PUT = insert(_clerks)
-_PUT = _PUT.on_conflict_do_update(
-    index_elements=[_clerks.c.agency_id, _clerks.c.name],
-    set_={name: _PUT.excluded[name] for name in ("role", "salt", "password_hash")},
-)
-_OF_AGENCY: Final = _clerks.c.agency_id == bindparam("agency")
-_CLERK = select(_clerks).where(_OF_AGENCY, _clerks.c.name == bindparam("clerk_name"))
-_CLERKS = select(_clerks.c.name, _clerks.c.role, _clerks.c.created_at).where(_OF_AGENCY).order_by(_clerks.c.name)
-_DELETE = delete(_clerks).where(_OF_AGENCY, _clerks.c.name == bindparam("clerk_name"))
-_BEGIN = insert(_sessions)
-_END = delete(_sessions).where(_sessions.c.session_hash == bindparam("session"))
-_END_ALL = delete(_sessions).where(
-    _sessions.c.agency_id == bindparam("agency"), _sessions.c.clerk == bindparam("clerk_name")
-)
-_VISIT = (
-    update(_sessions)
-    .where(_sessions.c.session_hash == bindparam("session"), _sessions.c.expires_at > _NOW, _sessions.c.ends_at > _NOW)
-    .values(expires_at=bindparam("idle_until"))
-    .returning(_sessions.c.clerk)
-)
-_EXPIRY: Final = Expiry(_sessions, expires_at=_sessions.c.expires_at)
 
 
 async def add_clerk(agency: Agency, name: str, role: Role, password: str, *, actor: str) -> None:
@@ -74,8 +47,8 @@ async def add_clerk(agency: Agency, name: str, role: Role, password: str, *, act
         "created_at": issuer.clock(),
     }
     async with issuer.store.transaction() as tx:
-        await tx.execute(_PUT, row)
-        await tx.execute(_END_ALL, {"agency": issuer.settings.agency_id, "clerk_name": name})
+        await tx.execute(store.PUT, row)
+        await tx.execute(store.END_ALL, {"agency": issuer.settings.agency_id, "clerk_name": name})
         await agency.note(tx, "clerk.added", actor=actor, clerk=name, role=role)
 
 
@@ -83,8 +56,8 @@ async def remove_clerk(agency: Agency, name: str, *, actor: str) -> bool:
     """Let somebody into the back office no more, from this moment; False if there is nobody of this name."""
     whom = {"agency": agency.issuer.settings.agency_id, "clerk_name": name}
     async with agency.issuer.store.transaction() as tx:
-        removed = (await tx.execute(_DELETE, whom)).rowcount == 1
-        await tx.execute(_END_ALL, whom)
+        removed = (await tx.execute(store.DELETE, whom)).rowcount == 1
+        await tx.execute(store.END_ALL, whom)
         if removed:
             await agency.note(tx, "clerk.removed", actor=actor, clerk=name)
     return removed
@@ -92,7 +65,7 @@ async def remove_clerk(agency: Agency, name: str, *, actor: str) -> bool:
 
 async def clerks(agency: Agency) -> Sequence[Any]:
     """Return who works in the back office."""
-    found = await agency.issuer.store.database.fetch(_CLERKS, {"agency": agency.issuer.settings.agency_id})
+    found = await agency.issuer.store.database.fetch(store.CLERKS, {"agency": agency.issuer.settings.agency_id})
     return found.rows
 
 
@@ -104,7 +77,7 @@ async def sign_in(agency: Agency, name: str, password: str) -> str:
     """
     issuer, folded = agency.issuer, name.strip().casefold()
     whom = {"agency": issuer.settings.agency_id, "clerk_name": folded}
-    clerk = (await issuer.store.database.fetch(_CLERK, whom)).first()
+    clerk = (await issuer.store.database.fetch(store.CLERK, whom)).first()
     found = await derive_password(password, clerk.salt if clerk else _SALT)
     if not compare_digest(found, clerk.password_hash if clerk else bytes(len(found))) or clerk is None:
         async with issuer.store.transaction() as tx:
@@ -119,14 +92,14 @@ async def sign_in(agency: Agency, name: str, password: str) -> str:
         "expires_at": issuer.until(_IDLE),
     }
     async with issuer.store.transaction() as tx:
-        await tx.execute(_BEGIN, row)
+        await tx.execute(store.BEGIN, row)
         await agency.note(tx, "clerk.signed-in", actor=f"clerk:{folded}")
     return secret
 
 
 async def sign_out(agency: Agency, secret: str) -> None:
     """End a session."""
-    await agency.issuer.store.database.execute(_END, {"session": _session_hash(agency, secret)})
+    await agency.issuer.store.database.execute(store.END, {"session": _session_hash(agency, secret)})
 
 
 async def caller_of(agency: Agency, secret: str | None) -> Caller | None:
@@ -137,15 +110,15 @@ async def caller_of(agency: Agency, secret: str | None) -> Caller | None:
     parameters = {
         "session": _session_hash(agency, secret), "now": issuer.clock(), "idle_until": issuer.until(_IDLE),
     }  # fmt: skip
-    name = (await issuer.store.database.execute(_VISIT, parameters)).scalar()
+    name = (await issuer.store.database.execute(store.VISIT, parameters)).scalar()
     whom = {"agency": issuer.settings.agency_id, "clerk_name": name}
-    clerk = (await issuer.store.database.fetch(_CLERK, whom)).first() if name else None
+    clerk = (await issuer.store.database.fetch(store.CLERK, whom)).first() if name else None
     return Caller(f"clerk:{clerk.name}", Role(clerk.role)) if clerk else None
 
 
 async def expire(agency: Agency) -> int:
     """Delete sessions that are over, in batches."""
-    return await _EXPIRY.run(agency.issuer.store.database, now=agency.issuer.clock())
+    return await store.EXPIRY.run(agency.issuer.store.database, now=agency.issuer.clock())
 
 
 def _session_hash(agency: Agency, secret: str) -> bytes:
