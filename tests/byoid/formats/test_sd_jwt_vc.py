@@ -115,6 +115,13 @@ def test_holder_key_is_embedded_without_anything_else(forge):
     assert payload["cnf"] == {"jwk": forge.holder.public.jwk}
 
 
+@pytest.mark.parametrize(("arguments", "digests"), [({}, 1), ({"decoys": 3}, 4)], ids=["none asked for", "three"])
+def test_decoys_are_as_many_as_were_asked_for(arguments, digests, forge):
+    issued = parse_sd_jwt(forge.issue({"name": "Erika"}, **arguments))
+
+    assert (len(issued.jws.claims()["_sd"]), len(issued.disclosures)) == (digests, 1)
+
+
 def test_all_leaves_registered_claims_open(forge):
     claims = {"nbf": 1, "vct#integrity": "sha256-x", "aka_vcts": ["urn:other"], "sub": "me"}
 
@@ -165,6 +172,13 @@ def test_key_binding_that_was_not_demanded_is_neither_refused_nor_believed(forge
     presentation = forge.bind(forge.issue(person), nonce="stale", key=PrivateKey.generate())
 
     assert not verify(forge, presentation).holder_proven
+
+
+def test_a_credential_may_be_parsed_before_it_is_verified(forge, person):
+    verified = verify(forge, parse_sd_jwt_vc(forge.issue(person)))
+
+    assert verified.vct == "urn:example:card"
+    assert verified.transaction_data_hashes == ()
 
 
 def test_other_types_are_accepted_only_where_asked_for(forge):
@@ -350,6 +364,13 @@ def test_a_credential_with_key_binding_is_not_one_for_a_holder(forge, person):
     """RFC 9901 7.2: "If the Holder receives an SD-JWT+KB, it MUST be rejected."."""
     with pytest.raises(MalformedInput):
         HeldSdJwtVc.from_text(forge.present(forge.issue(person)))
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("name", ["vct", "cnf", "status", "exp"])
+def test_a_credential_that_hides_a_registered_claim_is_not_held(name, forge):
+    with pytest.raises(MalformedInput):
+        HeldSdJwtVc.from_text(MALFORMED[f"{name} disclosed"](forge))
 
 
 @pytest.mark.hostile

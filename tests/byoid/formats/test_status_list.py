@@ -100,6 +100,11 @@ def test_the_referenced_cwt_of_the_draft_has_a_reference():
     assert StatusReference.from_claim(claims[65535]) == StatusReference("https://example.com/statuslists/1", 0)
 
 
+@pytest.mark.parametrize("uri", ["x", "x" * 2048], ids=["shortest", "longest"])
+def test_a_reference_has_a_uri_of_1_to_2048_characters(uri):
+    assert StatusReference.from_claim({"status_list": {"idx": 0, "uri": uri}}) == StatusReference(uri, 0)
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "claim",
@@ -116,7 +121,7 @@ def test_the_referenced_cwt_of_the_draft_has_a_reference():
         {"status_list": {"idx": 1.0, "uri": URI}},
         {"status_list": {"idx": 0, "uri": ""}},
         {"status_list": {"idx": 0, "uri": 5}},
-        {"status_list": {"idx": 0, "uri": "https://x/" + "a" * 2048}},
+        {"status_list": {"idx": 0, "uri": "a" * 2049}},
     ],
 )
 def test_a_reference_of_another_form_is_malformed(claim):
@@ -154,6 +159,18 @@ def test_the_tokens_have_the_headers_of_the_draft():
     assert cwt.parts.protected[16] == "application/statuslist+cwt"
     assert cwt.parts.unprotected == {4: b"12", 33: b"leaf"}
     assert (cwt.media_type, cwt.x5c, cwt.jwk) == (CWT_MEDIA_TYPE, (b"leaf",), None)
+
+
+def test_a_token_without_chain_and_key_names_neither():
+    assert parse_status_list_token(sign_now(prepare("jwt"), KEY)).parts.header.keys() == {"alg", "typ"}
+    assert parse_status_list_token(sign_now(prepare("cwt"), KEY)).parts.unprotected == {}
+
+
+@pytest.mark.parametrize(("form", "chain"), [("jwt", {"x5c": [b"leaf"]}), ("cwt", {"x5chain": [b"leaf"]})])
+def test_a_list_tells_whose_it_is(form, chain):
+    statuses = verify(sign_now(prepare(form, **chain), KEY))
+
+    assert (statuses.key, statuses.x5c) == (KEY.public, (b"leaf",))
 
 
 def test_a_token_can_carry_its_key_for_those_who_pinned_it():
@@ -345,7 +362,8 @@ def test_an_enormous_ttl_does_no_harm():
 
 def test_history_is_covered_between_iat_and_exp():
     statuses = verify(forge("jwt"))
-    statuses.require_covers(NOW + timedelta(minutes=30))
+    for time in (NOW, NOW + timedelta(minutes=30), NOW + HOUR):
+        statuses.require_covers(time)
     for time in (NOW - timedelta(seconds=1), NOW + 2 * HOUR):
         with pytest.raises(StatusUnavailable):
             statuses.require_covers(time)
