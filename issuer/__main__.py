@@ -21,7 +21,7 @@ from rich.table import Table
 from byoid.errors import ByoidError
 from byoid.service.audit import AuditHead
 from byoid.service.cli import commands
-from issuer import admin, bulk, clerks, delivery, people, updates
+from issuer import admin, bulk, clerks, delivery, journal, people, updates
 from issuer.admin import Role
 from issuer.agency import WRITER, Agency
 from issuer.agency_offers import OfferOrder, SingleOffer, create
@@ -182,11 +182,15 @@ def letters(out: Annotated[Path, typer.Argument(help="HTML file to write")], kee
     typer.echo(f"{_run(lambda agency: _letters(agency, out, keep))} letters", err=True)
 
 
-@app.command()
-def journal(noted: Annotated[str, typer.Argument(help="a head that was noted earlier")] = "") -> None:
-    """Verify the whole journal, and that a head noted earlier is in it; print its head, to be noted elsewhere."""
-    head = AuditHead.parse(noted) if noted else None
-    found = _run(lambda agency: agency.audit.verify(agency.issuer.store.database, writer=WRITER, noted=head))
+@app.command(name="journal")
+def verify_journal(
+    noted: Annotated[str, typer.Argument(help="a head that was noted earlier")] = "",
+    heads: Annotated[Path | None, typer.Option(help="the file in which heads were noted", exists=True)] = None,
+) -> None:
+    """Verify the whole journal, and that heads noted earlier are in it; print its head, to be noted elsewhere."""
+    known = [(WRITER, AuditHead.parse(noted))] if noted else []
+    known += journal.noted_heads(heads) if heads else []
+    found = _run(lambda agency: journal.verify(agency, known)).get(WRITER)
     typer.echo(str(found) if found else "the journal is empty")
 
 

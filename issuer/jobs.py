@@ -10,6 +10,7 @@ from issuer import bulk, clerks, delivery, status_lists, updates, wallet_status
 from issuer.agency import Agency
 from issuer.agency_tables import jobs as jobs_table
 from issuer.bulk_store import BulkStore
+from issuer.journal import note_heads
 from issuer.mail import Mail
 
 _OFTEN: Final = timedelta(seconds=5)
@@ -29,6 +30,9 @@ def issuer_jobs(agency: Agency) -> list[jobs.Job]:
         jobs.every(_NOW_AND_THEN, lambda: updates.revoke_outdated(agency), name="revoke outdated"),
         jobs.every(settings.wallet_check_interval, lambda: wallet_status.check_wallets(agency), name="check wallets"),
     ]
+    found.append(
+        jobs.every(settings.journal_heads_interval, lambda: note_heads(agency), name="note the journal's heads")
+    )
     if settings.smtp_url is not None:
         mail = Mail(settings.smtp_url.get_secret_value(), sender=settings.mail_from, post=agency.post)
         found.append(jobs.every(_OFTEN, lambda: delivery.send_mails(agency, mail), name="send e-mails"))

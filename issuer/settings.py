@@ -85,6 +85,10 @@ class IssuerSettings(ServiceSettings):
     # How often the status of wallets and their keys is asked again (ARF WUA_29: at least daily for PIDs).
     wallet_check_interval: timedelta = Field(default=timedelta(hours=12), le=timedelta(days=1))
 
+    # The file, on another machine's disk, to which the journal's heads are appended, and how often (issuer/journal.py).
+    journal_heads: Path | None = None
+    journal_heads_interval: timedelta = timedelta(hours=1)
+
     # E-mail: smtps://user:password@host, or smtp://user:password@host with STARTTLS.
     smtp_url: SecretStr | None = None
     mail_from: str = "noreply@localhost"

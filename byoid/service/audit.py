@@ -6,7 +6,7 @@ into one of them, so that no chain can be cut off or begun anew alone; whoever n
 for all of them. Entries name what was done, never claim values.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -140,14 +140,14 @@ class AuditLog:
             own = await self.append(tx, writer=writer, event=ANCHORED, details=details, now=now)
         return {**heads, writer: own}
 
-    async def verify_all(self, database: Database, *, noted: Mapping[str, AuditHead]) -> dict[str, AuditHead]:
+    async def verify_all(self, database: Database, *, noted: Iterable[tuple[str, AuditHead]]) -> dict[str, AuditHead]:
         """Verify every chain, every head that one of them has of another, and heads noted elsewhere; return the heads.
 
         Raises:
             AuditBroken: an entry was changed, removed or added, or a chain has gone.
         """
         found: dict[str, AuditHead] = {}
-        known = [*noted.items()]
+        known = [*noted]
         for writer in await self.heads(database):
             async for row in self._chain(database, writer):
                 found[writer] = AuditHead(row.sequence, row.mac)

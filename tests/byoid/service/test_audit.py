@@ -165,7 +165,7 @@ async def test_chains_are_anchored_in_each_other(
 ) -> None:
     assert anchored.keys() == {"w", "office", "jobs"}
     assert anchored["w"] == heads[-1]
-    found = await log.verify_all(database, noted=anchored)
+    found = await log.verify_all(database, noted=anchored.items())
     assert {name: head.sequence for name, head in found.items()} == {"w": 5, "office": 2, "jobs": 1}
     assert found == await log.heads(database)
 
@@ -182,7 +182,7 @@ async def test_a_chain_that_has_gone_altogether_is_missed(
 ) -> None:
     await forget(database, "w")
     with pytest.raises(AuditBroken, match="of w is broken at entry 5"):
-        await log.verify_all(database, noted={})
+        await log.verify_all(database, noted=[])
 
 
 @pytest.mark.hostile
@@ -194,7 +194,7 @@ async def test_a_chain_that_was_begun_anew_is_noticed(
         await write(log, database, number + 10, now=now)
     assert await log.verify(database, writer="w") is not None
     with pytest.raises(AuditBroken, match="of w"):
-        await log.verify_all(database, noted={})
+        await log.verify_all(database, noted=[])
 
 
 @pytest.mark.hostile
@@ -203,6 +203,6 @@ async def test_whoever_noted_the_heads_misses_the_anchors_too(
 ) -> None:
     for writer in anchored:
         await forget(database, writer)
-    assert await log.verify_all(database, noted={}) == {}
+    assert await log.verify_all(database, noted=[]) == {}
     with pytest.raises(AuditBroken):
-        await log.verify_all(database, noted=anchored)
+        await log.verify_all(database, noted=anchored.items())
