@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from byoid.encoding import MAX_JSON_DEPTH
 from byoid.errors import (
     BadSignature,
     ByoidError,
@@ -417,6 +418,13 @@ def test_fractions_of_a_second_are_dates_too():
     assert numeric_date({}, "iat") is None
 
 
+@pytest.mark.parametrize("value", [0, 253_402_300_799])
+def test_dates_reach_from_1970_to_the_end_of_the_year_9999(value):
+    moment = numeric_date({"exp": value}, "exp")
+    assert moment is not None
+    assert moment.timestamp() == value
+
+
 def test_no_error_shows_a_claim_value(forge):
     secrets = ["Erika", "s3cret-salt"]
     for case in (MALFORMED | UNSIGNED).values():
@@ -432,3 +440,14 @@ def test_a_digest_is_remembered_through_the_whole_walk():
 
     with pytest.raises(MalformedInput):
         process(payload, [])
+
+
+def test_claims_may_be_nested_as_deep_as_json(forge):
+    disclosure = forge.disclosure("salt", "hidden", 1)
+    claims: dict[str, Any] = {"open": 1, "_sd": [forge.digest(disclosure)]}
+    for _ in range(MAX_JSON_DEPTH):
+        claims = {"a": claims}
+
+    assert (("a",) * MAX_JSON_DEPTH + ("hidden",)) in process(claims, [disclosure]).disclosed
+    with pytest.raises(MalformedInput):
+        process({"a": claims}, [disclosure])

@@ -1,6 +1,7 @@
 """Status references and Status List Tokens: draft-ietf-oauth-status-list 5, 6, 8.3, 8.4, 9."""
 
 import json
+import os
 import re
 import zlib
 from datetime import UTC, datetime, timedelta
@@ -207,6 +208,13 @@ def test_a_list_of_ten_million_is_within_the_limits():
     options = {"uri": URI, "issued_at": NOW, "algorithm": "ES256"}
     for prepared in (prepare_status_list_token(statuses, **options), prepare_status_list_cwt(statuses, **options)):
         assert verify(sign_now(prepared, KEY)).status_at(9_999_202) == statuses.status_at(9_999_202)
+
+
+@pytest.mark.parametrize("form", ["jwt", "cwt"])
+def test_a_list_that_cannot_be_compressed_may_take_more_than_a_megabyte(form):
+    status_list = {"bits": 8, "lst": zlib.compress(os.urandom(5 << 18))}
+
+    assert verify(forge(form, status_list=status_list)).array.size == 5 << 18
 
 
 @pytest.mark.parametrize("ttl", [timedelta(0), timedelta(seconds=-5), timedelta(milliseconds=5)])

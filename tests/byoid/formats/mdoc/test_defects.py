@@ -140,6 +140,8 @@ DEFECTS = [
     ("an item has no element identifier", "items", first(without("elementIdentifier")), MalformedInput),
     ("an element identifier is bytes", "items", first(with_(elementIdentifier=b"sex")), MalformedInput),
     ("an item has no element value", "items", first(without("elementValue")), MalformedInput),
+    ("an element value is undefined", "items", first(with_(elementValue=cbor2.undefined)), MalformedInput),
+    ("an element value holds no number", "items", first(with_(elementValue=[float("nan")])), MalformedInput),
     ("an element is there twice", "items", first(with_(elementIdentifier="sex")), MalformedInput),
     ("a digest ID is there twice", "items", first(with_(digestID=1)), MalformedInput),
     # what was signed is not what came
@@ -214,6 +216,7 @@ DEFECTS = [
     ("a device namespace is a number", "device_namespaces", lambda _: {1: {"sex": 1}}, MalformedInput),
     ("a device namespace is a list", "device_namespaces", lambda _: {PID: ["sex"]}, MalformedInput),
     ("a device element is a number", "device_namespaces", lambda _: {PID: {1: 1}}, MalformedInput),
+    ("a device element is undefined", "device_namespaces", lambda _: {PID: {"sex": cbor2.undefined}}, MalformedInput),
     ("the device may not sign anything", "device_namespaces", lambda _: {PID: {"sex": 2}}, HolderBindingError),
     ("there is no device auth", "device_signed", without("deviceAuth"), MalformedInput),
     ("the device auth is empty", "device_auth", lambda _: {}, MalformedInput),

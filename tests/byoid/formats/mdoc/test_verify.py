@@ -11,6 +11,7 @@ from byoid.errors import (
     Expired,
     HolderBindingError,
     NotYetValid,
+    UntrustedIssuer,
     WrongType,
 )
 from byoid.formats.identifier_list import IdentifierReference
@@ -99,6 +100,20 @@ def test_a_later_minor_version_and_unknown_members_are_accepted(world, forge):
     assert world.verify(forge.response()).doctype == PID
 
 
+def test_a_digest_id_may_have_32_bits(world, forge):
+    forge.edits["items"] = lambda items: items[PID][0].update(digestID=2**32 - 1)
+
+    assert world.verify(forge.response()).doctype == PID
+
+
+@pytest.mark.parametrize("days", [-30, 300], ids=["first moment", "last moment"])
+def test_an_mdoc_may_be_signed_until_its_certificate_expires(world, forge, days):
+    signed = world.now + timedelta(days=days)
+    forge.edits["mso"] = lambda mso: mso["validityInfo"].update(signed=signed)
+
+    assert world.verify(forge.response(), issuer_certificate=world.certificate).validity.signed == signed
+
+
 def test_a_chain_of_certificates_is_read_from_an_array(world, forge):
     forge.edits["issuer_auth"] = lambda auth: auth[1].update({33: [b"leaf", b"intermediate"]})
 
@@ -132,6 +147,10 @@ def test_the_leeway_counts_on_both_ends_even_at_the_end_of_time(world):
     assert world.verify(response, now=world.now - timedelta(seconds=60)).doctype == PID
     with pytest.raises(NotYetValid):
         world.verify(response, now=world.now - timedelta(seconds=61))
+    soon = world.present([], HeldMdoc.from_bytes(world.issue(valid_until=world.now + timedelta(seconds=1))))
+    assert world.verify(soon, now=world.now + timedelta(seconds=61)).doctype == PID
+    with pytest.raises(Expired):
+        world.verify(soon, now=world.now + timedelta(seconds=62))
 
 
 # ------------------------------------------------------------------------------------------------------- at receipt
@@ -179,3 +198,11 @@ def test_a_wallet_refuses_an_mdoc_with_one_element_that_was_not_signed(world, fo
 
     with pytest.raises(DigestMismatch):
         receive(world, issued)
+
+
+@pytest.mark.hostile
+def test_a_wallet_refuses_an_mdoc_signed_before_its_certificate_was_valid(world):
+    issued = world.issue(signed=world.now - timedelta(days=31))
+
+    with pytest.raises(UntrustedIssuer):
+        receive(world, issued, issuer_certificate=world.certificate)
