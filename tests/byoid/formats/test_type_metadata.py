@@ -344,6 +344,12 @@ def test_claims_that_disobey_their_type_are_refused(rule, held):
         check(held, rule)
 
 
+@pytest.mark.hostile
+def test_the_claim_that_breaks_its_type_is_named(held):
+    with pytest.raises(ClaimMismatch, match=r"degrees\.\*\.honours is missing"):
+        check(held, claim("degrees", None, "honours", mandatory=True))
+
+
 def test_a_verifier_does_not_take_what_is_held_back_for_missing(shown):
     check(shown, claim("given_name", mandatory=True), claim("given_name", sd="always", mandatory=True), complete=False)
 
