@@ -200,6 +200,16 @@ def test_clocks_may_differ_a_little(form):
     token = forge(form, nbf=SECONDS)
     assert verify(token, now=NOW - timedelta(seconds=59)).uri == URI
     assert verify(token, now=NOW + HOUR + timedelta(seconds=59)).uri == URI
+    assert verify(forge(form, iat=SECONDS + 60, nbf=SECONDS + 60)).uri == URI
+    assert verify(forge(form, iat=SECONDS - 3660), max_age=HOUR).uri == URI
+
+
+@pytest.mark.parametrize("form", ["jwt", "cwt"])
+def test_times_reach_from_1970_to_the_end_of_the_year_9999(form):
+    statuses = verify(forge(form, iat=0, exp=253_402_300_799, ttl=1))
+
+    assert (statuses.issued_at, statuses.ttl) == (datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1))
+    assert statuses.expires_at == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def test_a_list_of_ten_million_is_within_the_limits():
@@ -215,6 +225,10 @@ def test_a_list_that_cannot_be_compressed_may_take_more_than_a_megabyte(form):
     status_list = {"bits": 8, "lst": zlib.compress(os.urandom(5 << 18))}
 
     assert verify(forge(form, status_list=status_list)).array.size == 5 << 18
+
+
+def test_a_ttl_of_one_second_is_published():
+    assert verify(sign_now(prepare("jwt", ttl=timedelta(seconds=1)), KEY)).ttl == timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("ttl", [timedelta(0), timedelta(seconds=-5), timedelta(milliseconds=5)])
