@@ -12,15 +12,15 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from byoid.oauth.jwt import Trust
-from byoid.service import errors, health, jobs
+from byoid.service import errors, jobs, operating
 from byoid.service import logging as service_logging
 from byoid.service.database import Database, Expiry
 from byoid.service.http import http_client
 from byoid.service.i18n import load_catalogues
 from byoid.service.limits import BodyLimit
-from byoid.service.metrics import CountRequests, Metrics
 from byoid.service.pages import ASSETS, Pages, SecurityHeaders
 from byoid.service.seal import Sealer
+from byoid.service.tracing import telemetry, tracer_provider
 from byoid.service.trust_files import load_signer, load_trust
 from byoid.trust.x509 import ChainCache
 from wallet.background import JOBS
@@ -84,14 +84,16 @@ def create_app(
     `mounts` puts applications of this process in the place of others' addresses.
     """
     door = _DoorOnceOpen()
-    app = FastAPI(title="byoid wallet", version="1", lifespan=_lifespan(settings, door, clock, mounts))
+    app = FastAPI(
+        title="byoid wallet", version="1", lifespan=_lifespan(settings, door, clock, mounts),
+        telemetry=telemetry(tracer_provider(settings, name="byoid-wallet")),
+    )  # fmt: skip
     app.state.site = site = Site(settings, door, _pages(settings))
     _add_routes(app, site)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    operating.install(app, settings, database=lambda: site.wallet.contents.database, rate_limits=LIMITS, clock=clock)
     errors.install(app, page=site.plain_problem)
     api_errors.install(app)
-    app.state.metrics = metrics = Metrics()
-    app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https"))
     return app
 
@@ -106,7 +108,6 @@ def _add_routes(app: FastAPI, site: Site) -> None:
     app.include_router(presenting_routes(origin=site.origin))
     app.include_router(notification_routes(origin=site.origin))
     app.include_router(status_routes())
-    app.include_router(health.router(lambda: site.wallet.contents.database))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
     app.mount("/static", StaticFiles(directory=WEB / "static"))
 
@@ -188,7 +189,13 @@ def make_wallet(
         provider=make_provider(settings, database, clock=clock),
         trust=trust,
         notices=make_notices(settings, database, client),
-        limits=Limits.of(database, Sealer.from_settings(settings), clock=clock, factor=settings.limit_factor),
+        limits=Limits.of(
+            database,
+            Sealer.from_settings(settings),
+            clock=clock,
+            factor=settings.limit_factor,
+            is_proxy=settings.is_proxy,
+        ),
         clock=clock,
     )
 

@@ -3,21 +3,16 @@
 Strangers are counted by their network, citizens by their wallet. Limits are wide: many people share one address.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
-
-from starlette.requests import Request
 
 from byoid.service.database import Database
 from byoid.service.rate_limits import RateLimit
 from byoid.service.seal import Sealer
 from wallet.notice_tables import LIMITS
-
-_NETWORK_BITS: Final = 64  # of an IPv6 address: what one household has
 
 
 class Limited(StrEnum):
@@ -51,6 +46,7 @@ class Limits:
     database: Database
     rates: Mapping[Limited, RateLimit]
     clock: Callable[[], datetime]
+    is_proxy: Callable[[str], bool]
 
     @classmethod
     def of(
@@ -60,48 +56,19 @@ class Limits:
         *,
         clock: Callable[[], datetime],
         factor: float = 1.0,
+        is_proxy: Callable[[str], bool] = lambda _: False,
     ) -> "Limits":
-        """Make the limits; the operator may multiply all of them."""
+        """Make the limits; the operator may multiply all of them. `is_proxy` tells our own proxies."""
         made = {
             kind: RateLimit(LIMITS, sealer, kind=kind, limit=max(1, round(limit * factor)), window=window)
             for kind, (limit, window) in RATES.items()
         }
-        return cls(database, made, clock)
+        return cls(database, made, clock, is_proxy)
 
     async def spend(self, kind: Limited, who: str) -> None:
-        """Count one request of somebody: a person's id, or what `network_of` says.
+        """Count one request of somebody: a person's id, or the network of a stranger.
 
         Raises:
             TooManyRequests: it was asked too often; `Retry-After` says when to come back.
         """
         await self.rates[kind].spend(self.database, who, now=self.clock())
-
-
-async def spend(request: Request, kind: Limited) -> None:
-    """Count one request of a stranger.
-
-    Raises:
-        TooManyRequests: this network asks too often.
-    """
-    limits: Limits = request.app.state.limits
-    await limits.spend(kind, network_of(request.client.host if request.client else None))
-
-
-def limited(kind: Limited) -> Callable[[Request], Awaitable[None]]:
-    """Return the dependency of a route that strangers may ask."""
-
-    async def count(request: Request) -> None:
-        await spend(request, kind)
-
-    return count
-
-
-def network_of(host: str | None) -> str:
-    """Return what a stranger is counted by: their IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        address = ip_address(host or "")
-    except ValueError:
-        return "unknown"
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(ip_network((address, _NETWORK_BITS), strict=False))
-    return str(getattr(address, "ipv4_mapped", None) or address)

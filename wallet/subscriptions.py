@@ -11,34 +11,19 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Table, bindparam, delete, func, select, update
 
 from byoid.encoding import b64u_encode, json_dumps, json_object
 from byoid.errors import MalformedInput, OAuthError
 from byoid.service.connection import Connection
-from byoid.service.database import Database, insert
+from byoid.service.database import Database
 from byoid.service.seal import Sealer
-from wallet.notice_tables import Channel, PendingNotice, Subscription
+from wallet import notice_store as store
+from wallet.notice_tables import Channel
 from wallet.vault.keys import PersonId
 
-SUBSCRIPTION: Final[Table] = vars(Subscription)["__table__"]
-NOTICE: Final[Table] = vars(PendingNotice)["__table__"]
 MAX_SUBSCRIPTIONS: Final = 20
 CODE_LIFETIME: Final = timedelta(hours=1)
 _CODE_DIGITS: Final = 6
-
-_INSERT = insert(SUBSCRIPTION)
-_MINE = (SUBSCRIPTION.c.id == bindparam("of_id"), SUBSCRIPTION.c.person_id == bindparam("of_person"))
-_OF_PERSON = SUBSCRIPTION.c.person_id == bindparam("of_person")
-_ALL = select(SUBSCRIPTION).where(_OF_PERSON).order_by(SUBSCRIPTION.c.created_at)
-_ONE = select(SUBSCRIPTION).where(*_MINE)
-_COUNT = select(func.count()).where(_OF_PERSON)
-_SAME = delete(SUBSCRIPTION).where(_OF_PERSON, SUBSCRIPTION.c.fingerprint == bindparam("of_fingerprint"))
-_CHOOSE = update(SUBSCRIPTION).where(*_MINE).values(security=bindparam("new_security"), cards=bindparam("new_cards"))
-_CONFIRM = update(SUBSCRIPTION).where(*_MINE).values(confirmed=True)
-_DELETE = delete(SUBSCRIPTION).where(*_MINE)
-_DELETE_NOTICES = delete(NOTICE).where(NOTICE.c.subscription_id == bindparam("of_id"))
-_FORGET = (delete(NOTICE).where(NOTICE.c.person_id == bindparam("of_person")), delete(SUBSCRIPTION).where(_OF_PERSON))
 
 
 class NoSuchSubscription(OAuthError):
@@ -107,15 +92,15 @@ class Subscriptions:
         )  # fmt: skip
         row = self._row(person, found)
         async with self._database.transaction() as tx:
-            await tx.execute(_SAME, {"of_person": person, "of_fingerprint": row["fingerprint"]})
-            if ((await tx.execute(_COUNT, {"of_person": person})).scalar() or 0) >= MAX_SUBSCRIPTIONS:
+            await tx.execute(store.SAME, {"of_person": person, "of_fingerprint": row["fingerprint"]})
+            if ((await tx.execute(store.COUNT, {"of_person": person})).scalar() or 0) >= MAX_SUBSCRIPTIONS:
                 raise MalformedInput(f"expected at most {MAX_SUBSCRIPTIONS} places for notices")
-            await tx.execute(_INSERT, row)
+            await tx.execute(store.INSERT, row)
         return found
 
     async def all(self, person: PersonId) -> Sequence[Subscribed]:
         """Return the subscriptions of a person, the oldest first."""
-        return [self.opened(row) for row in (await self._database.fetch(_ALL, {"of_person": person})).rows]
+        return [self.opened(row) for row in (await self._database.fetch(store.ALL, {"of_person": person})).rows]
 
     async def confirm(self, person: PersonId, subscription_id: str, code: str, *, now: datetime) -> None:
         """Take the code that was sent to an e-mail address; the caller limits how often it may be tried.
@@ -124,13 +109,13 @@ class Subscriptions:
             NoSuchSubscription: there is none.
             CodeRefused: another code, or too late.
         """
-        row = (await self._database.fetch(_ONE, {"of_id": subscription_id, "of_person": person})).first()
+        row = (await self._database.fetch(store.ONE, {"of_id": subscription_id, "of_person": person})).first()
         if row is None:
             raise NoSuchSubscription("There is no such subscription.")
         sent = self.opened(row).address.code or ""
         if now - row.created_at > CODE_LIFETIME or not secrets.compare_digest(sent.encode(), code.encode()):
             raise CodeRefused("The code is not right.")
-        await self._database.execute(_CONFIRM, {"of_id": subscription_id, "of_person": person})
+        await self._database.execute(store.CONFIRM, {"of_id": subscription_id, "of_person": person})
 
     async def choose(self, person: PersonId, subscription_id: str, *, security: bool, cards: bool) -> None:
         """Change which notices go there.
@@ -139,7 +124,7 @@ class Subscriptions:
             NoSuchSubscription: there is none.
         """
         values = {"of_id": subscription_id, "of_person": person, "new_security": security, "new_cards": cards}
-        if not (await self._database.execute(_CHOOSE, values)).rowcount:
+        if not (await self._database.execute(store.CHOOSE, values)).rowcount:
             raise NoSuchSubscription("There is no such subscription.")
 
     async def remove(self, person: PersonId, subscription_id: str) -> None:
@@ -149,18 +134,18 @@ class Subscriptions:
             NoSuchSubscription: there is none.
         """
         async with self._database.transaction() as tx:
-            if not (await tx.execute(_DELETE, {"of_id": subscription_id, "of_person": person})).rowcount:
+            if not (await tx.execute(store.DELETE, {"of_id": subscription_id, "of_person": person})).rowcount:
                 raise NoSuchSubscription("There is no such subscription.")
-            await tx.execute(_DELETE_NOTICES, {"of_id": subscription_id})
+            await tx.execute(store.DELETE_NOTICES, {"of_id": subscription_id})
 
     async def forget(self, tx: Connection, person: PersonId) -> None:
         """Delete everything of a person."""
-        for statement in _FORGET:
+        for statement in store.FORGET:
             await tx.execute(statement, {"of_person": person})
 
     def opened(self, row: Any) -> Subscribed:
         """Open a row."""
-        plain = self._sealer.open(row.sealed, table=SUBSCRIPTION.name, column="sealed", row_id=row.id)
+        plain = self._sealer.open(row.sealed, table=store.SUBSCRIPTION.name, column="sealed", row_id=row.id)
         address = Address.model_validate(json_object(plain))
         return Subscribed(
             row.id, address, bool(row.security), bool(row.cards), bool(row.confirmed), row.created_at
@@ -172,7 +157,7 @@ class Subscriptions:
         return {
             "id": found.id, "person_id": person, "channel": found.address.channel,
             "fingerprint": b64u_encode(self._sealer.keyed_hash(place, purpose="subscription")),
-            "sealed": self._sealer.seal(plain, table=SUBSCRIPTION.name, column="sealed", row_id=found.id),
+            "sealed": self._sealer.seal(plain, table=store.SUBSCRIPTION.name, column="sealed", row_id=found.id),
             "security": found.security, "cards": found.cards, "confirmed": found.confirmed,
             "created_at": found.created_at,
         }  # fmt: skip

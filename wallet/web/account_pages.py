@@ -14,12 +14,13 @@ from byoid.service.pages import choose_language
 from wallet import accounts, recovery
 from wallet.accounts import AccountView
 from wallet.context import Visit
-from wallet.limits import Limited, spend
+from wallet.limits import Limited
 from wallet.vault import journal, sessions
 from wallet.vault.contract import NotSignedIn
 from wallet.web import account_views
 from wallet.web.passkey_routes import COOKIE
 from wallet.web.site import PageRoute, Site, SiteContext, Visitor, safe_next, see_other
+from wallet.web.strangers import spend
 
 router: Final = APIRouter(route_class=PageRoute)
 _ASKED: Final = ("/authorize?", "/credential-offer?")

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from byoid.service.pages import require_same_origin
 from wallet import accounts, recovery, removal
-from wallet.limits import Limited, limited
+from wallet.limits import Limited
 from wallet.vault import actions, ceremonies, gate, journal, proposals, sessions
 from wallet.vault.contract import (
     Action,
@@ -32,6 +32,7 @@ from wallet.vault.kek import Protection
 from wallet.vault.keys import place
 from wallet.vault.sessions import random_id
 from wallet.web.api_errors import REFUSED
+from wallet.web.strangers import limited
 
 COOKIE: Final = "__Host-byoid-wallet"
 _FLOWS: Final = frozenset({Action.PRESENT, Action.RECEIVE})

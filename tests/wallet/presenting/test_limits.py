@@ -6,7 +6,7 @@ import pytest
 
 from byoid.service.rate_limits import TooManyRequests
 from tests.peers.dishonest_verifier import VerifierPeer
-from wallet.limits import RATES, Limited, network_of
+from wallet.limits import RATES, Limited
 from wallet.messages import message_id
 from wallet.offers import open_link
 from wallet.portability import import_wallet
@@ -41,18 +41,3 @@ async def test_passphrases_are_not_tried_for_ever(holder: Any, clock: Any) -> No
         await import_wallet(holder.wallet, await holder.visit(), "a.b.c.d.e", "guess")
 
     assert 0 < int(refused.value.headers["Retry-After"]) <= 3600
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("192.0.2.1", "192.0.2.2", False),
-        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
-        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
-        ("::ffff:192.0.2.1", "192.0.2.1", True),
-        (None, "testclient", True),
-    ],
-    ids=["two-addresses", "one-household", "two-households", "one-address-two-ways", "nobody-knows"],
-)
-def test_strangers_are_counted_by_their_network(one: str | None, other: str, same: bool) -> None:
-    assert (network_of(one) == network_of(other)) is same
