@@ -34,6 +34,8 @@ def revealed(presentation: str) -> dict:
         ([("address", "country"), ("address", "locality")], {"address": {"locality": "Köln", "country": "DE"}}),
         ([("nationalities", 1)], {"nationalities": ["FR"]}),
         ([("nationalities", None)], {"nationalities": ["DE", "FR", "US"]}),
+        ([("nationalities",)], {"nationalities": ["DE", "FR", "US"]}),
+        ([("degrees",)], {"degrees": [{"title": "BSc", "year": 2005}, {"title": "MSc", "year": 2007}]}),
         ([("degrees", None, "year")], {"degrees": [{"year": 2005}, {"year": 2007}]}),
         ([("degrees", 1, "year")], {"degrees": [{"year": 2007}]}),
         ([("given_name",), ("given_name",)], {"given_name": "Erika"}),

@@ -1,6 +1,7 @@
 """Session transcripts against the examples of OpenID4VP 1.0, and the key of a device MAC."""
 
 import hashlib
+import hmac
 import json
 from pathlib import Path
 
@@ -79,6 +80,15 @@ def test_both_sides_agree_on_the_mac_key_of_a_session_only():
     assert len(key) == 32
     assert key == agree_mac_key(reader, device.public, b"\x80")
     assert key != agree_mac_key(reader, device.public, b"\x81\x00")
+
+
+def test_the_mac_key_is_derived_as_the_standard_says():
+    """18013-5 9.1.3.5: HKDF with SHA-256, salted with the hash of SessionTranscriptBytes, info "EMacKey"."""
+    device, reader = PrivateKey.generate(), PrivateKey.generate()
+
+    extracted = hmac.digest(hashlib.sha256(b"\xd8\x18\x41\x80").digest(), device.exchange(reader.public), "sha256")
+
+    assert agree_mac_key(device, reader.public, b"\x80") == hmac.digest(extracted, b"EMacKey\x01", "sha256")
 
 
 def test_keys_on_different_curves_have_no_mac_key():
