@@ -1,7 +1,7 @@
 """The credential endpoint: keys are proven, facts fetched, credentials signed, recorded, and only then delivered.
 
-OpenID4VCI 8. What may be used once is spent before the register is asked, and status indices are taken before anything
-is signed; if the process dies after that, a nonce is lost and some indices stay unused, and nothing else.
+OpenID4VCI 8. Status indices are taken before anything is signed; if the process dies after that, some stay unused, and
+nothing else. What may be used once is spent in the write that records the credentials, or keeps their promise.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from issuer.context import Issuer
 from issuer.credential_types import AttributeMissing, CredentialType
 from issuer.events import Issued
 from issuer.nonces import NonceKind, is_current, spent_until
-from issuer.once import Once, spend
+from issuer.once import Once, spend_and_write
 from issuer.orders import Order
 from issuer.tables import CredentialStatus, DeferredState
 
@@ -57,15 +57,15 @@ async def issue(issuer: Issuer, access: Access, request: CredentialRequest) -> C
     proofs = _verify(issuer, grant, configuration, request.proofs)
     await _require_valid_keys(issuer, proofs)
     order = _order(grant, configuration, proofs)
-    await spend(issuer, [*access.once, *_nonces(issuer, proofs)])
+    once = [*access.once, *_nonces(issuer, proofs)]
     try:
         record = await fetch_record(issuer, order)
     except NotReady:
-        return await defer(issuer, order)
-    return await fulfil(issuer, order, record)
+        return await defer(issuer, order, once=once)
+    return await fulfil(issuer, order, record, once=once)
 
 
-async def defer(issuer: Issuer, order: Order) -> CredentialResponse:
+async def defer(issuer: Issuer, order: Order, *, once: Sequence[Once]) -> CredentialResponse:
     """Promise the credentials: keep the proven keys until the source is ready (9)."""
     transaction_id = b64u_encode(secrets.token_bytes(24))
     transaction_hash = issuer.hash("transaction", transaction_id.encode())
@@ -82,7 +82,7 @@ async def defer(issuer: Issuer, order: Order) -> CredentialResponse:
         "created_at": issuer.clock(),
         "expires_at": issuer.until(issuer.settings.deferred_lifetime),
     }
-    await issuer.store.add_deferred(row)
+    await spend_and_write(issuer, once, [writes.add_deferred(row)], refusal=_not_recorded())
     return CredentialResponse(transaction_id=transaction_id, interval=issuer.settings.deferred_interval.total_seconds())
 
 
@@ -109,10 +109,11 @@ async def fetch_record(issuer: Issuer, order: Order) -> Record:
     return {**agency, **dates, **found}
 
 
-async def fulfil(issuer: Issuer, order: Order, record: Record) -> CredentialResponse:
-    """Sign, record, and return the response.
+async def fulfil(issuer: Issuer, order: Order, record: Record, *, once: Sequence[Once] = ()) -> CredentialResponse:
+    """Sign, record together with spending `once`, and return the response.
 
     Raises:
+        OAuthError: the refusal of one of `once` that was used before; nothing was recorded.
         CredentialRequestDenied: the register lacks something that the credential must state.
         TemporarilyUnavailable: the signer does not answer in time, or no status list has places left; nothing was
             recorded.
@@ -133,7 +134,8 @@ async def fulfil(issuer: Issuer, order: Order, record: Record) -> CredentialResp
         ) from error
     batch = _Batch(issuer, order, record, places, issued_at=issued_at, expires_at=expires_at)
     told = await issuer.events.issued(batch.issued())
-    await issuer.store.database.write([*writes.add_issuances(batch.row(), batch.issuances()), *told])
+    steps = [*writes.add_issuances(batch.row(), batch.issuances()), *told]
+    await spend_and_write(issuer, once, steps, refusal=_not_recorded())
     credentials = tuple(IssuedCredential(credential=each) for each in signed)
     return CredentialResponse(credentials=credentials, notification_id=batch.notification_id)
 
@@ -188,6 +190,10 @@ async def _require_valid_keys(issuer: Issuer, proofs: Sequence[VerifiedKeyProof]
         raise TemporarilyUnavailable("the wallet provider does not answer", detail=str(error)) from error
     except ByoidError as error:
         raise InvalidProof("the attestation of the keys was revoked", detail=str(error)) from error
+
+
+def _not_recorded() -> OAuthError:
+    return TemporarilyUnavailable("what was issued cannot be recorded now, try again later")
 
 
 def _order(grant: Any, configuration: Configuration, proofs: Sequence[VerifiedKeyProof]) -> Order:

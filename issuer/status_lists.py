@@ -4,6 +4,7 @@ Token Status List 13: indices are random and never used twice, and some places a
 needs two bits (7.1). A list is built from the rows that are not valid, so publishing can always start anew.
 """
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,6 +44,7 @@ class OpenLists:
     def __init__(self) -> None:
         self._lists: list[ChosenList] = []
         self._places: list[StatusReference] = []
+        self._drawing = asyncio.Lock()
 
     async def take(self, issuer: Issuer, *, count: int) -> list[StatusReference]:
         """Return places that nobody else has or will have.
@@ -54,8 +56,10 @@ class OpenLists:
             if count <= len(self._places):
                 taken, self._places = self._places[:count], self._places[count:]
                 return taken
-            drawn = await self._draw(issuer, count=count)
-            self._places += drawn  # a statement of its own: meanwhile others have taken places
+            async with self._drawing:  # one draw is enough for all who wait
+                if count > len(self._places):
+                    drawn = await self._draw(issuer, count=count)
+                    self._places += drawn  # a statement of its own: meanwhile others have taken places
         raise TemporarilyUnavailable("no status list has places left, try again later")
 
     async def _draw(self, issuer: Issuer, *, count: int) -> list[StatusReference]:

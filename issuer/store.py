@@ -162,7 +162,6 @@ _NOTIFY = (
 )
 
 # --- deferred issuance ---
-_INSERT_DEFERRED = insert(deferreds)
 _DEFERRED = select(deferreds).where(
     deferreds.c.transaction_hash == bindparam("transaction"),
     deferreds.c.grant_id == bindparam("grant"),
@@ -269,7 +268,8 @@ class Store:
 
     async def spent(self, value_hashes: Sequence[bytes]) -> set[bytes]:
         """Return which of these values were used before."""
-        return {row.value_hash for row in await self.database.fetch(_SPENT, {"hashes": list(value_hashes)})}
+        async with self.transaction() as tx:  # which sees what others have written and is about to be committed
+            return {row.value_hash for row in await tx.execute(_SPENT, {"hashes": list(value_hashes)})}
 
     async def open_status_lists(self, agency_id: str) -> Sequence[Any]:
         """Return the lists that have indices left: id, size and sealed key."""
@@ -316,10 +316,6 @@ class Store:
     async def notify(self, tx: Connection, batch_id: str, *, event: str) -> bool:
         """Note what the wallet says of a batch; False if it has said so before."""
         return (await tx.execute(_NOTIFY, {"key": batch_id, "new_event": event})).rowcount == 1
-
-    async def add_deferred(self, row: Mapping[str, Any]) -> None:
-        """Keep an issuance that waits."""
-        await self.database.execute(_INSERT_DEFERRED, row)
 
     async def deferred(self, transaction_hash: bytes, *, grant_id: str, now: datetime) -> Any | None:
         """Return a deferred issuance of this grant."""

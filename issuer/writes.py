@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Insert, bindparam, update
 
 from byoid.service.database import UtcDateTime, Write, insert
-from issuer.store import authorizations, batches, grants, issuances, offers, spent
+from issuer.store import authorizations, batches, deferreds, grants, issuances, offers, spent
 from issuer.tables import AuthorizationState, OfferState
 
 _TIME: Final = UtcDateTime()
@@ -42,8 +42,9 @@ _ROTATE_TOKEN = (
         wallet_until=bindparam("new_wallet_until", type_=_TIME),
     )
 )
-_INSERT_ISSUANCE = insert(issuances)
 _INSERT_BATCH = insert(batches)
+_INSERT_DEFERRED = insert(deferreds)
+_OWN: Final = ("id", "status_list_id", "status_index")  # what tells the credentials of one answer apart
 
 
 def spend(values: Mapping[bytes, datetime]) -> Write:
@@ -80,7 +81,26 @@ def rotate_token(refresh_hash: bytes, token: Mapping[str, Any]) -> Write:
 
 def add_issuances(batch: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Write]:
     """Record the credentials of one answer. Only after this may they be delivered."""
-    return [Write(_INSERT_BATCH, [batch]), Write(_INSERT_ISSUANCE, rows)]
+    row = dict(rows[0])
+    own = [[row.pop(name) for name in _OWN], *([each[name] for name in _OWN] for each in rows[1:])]
+    for number, values in enumerate(own):
+        row |= {f"{name}_{number}": value for name, value in zip(_OWN, values, strict=True)}
+    return [Write(_INSERT_BATCH, [batch]), Write(_add_issuances(len(rows)), [row], changes=len(rows))]
+
+
+def add_deferred(row: Mapping[str, Any]) -> Write:
+    """Keep an issuance that waits."""
+    return Write(_INSERT_DEFERRED, [row])
+
+
+@cache  # as many as a request has keys, which the metadata bound
+def _add_issuances(count: int) -> Insert:
+    common = {each.name: bindparam(each.name, type_=each.type) for each in issuances.c if each.name not in _OWN}
+    own = [issuances.c[name] for name in _OWN]
+    rows = [
+        common | {each.name: bindparam(f"{each.name}_{at}", type_=each.type) for each in own} for at in range(count)
+    ]
+    return insert(issuances).values(rows)
 
 
 @cache  # as many as a request has keys, which the metadata bound

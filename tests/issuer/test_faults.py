@@ -190,7 +190,7 @@ async def test_death_at_any_await_of_the_credential_endpoint(anywhere, after, at
         assert successes <= 1, f"a nonce gave credentials twice after a death at {at}"
         if survived:
             break
-    assert at > (7 if at_once else 10)
+    assert at > (6 if at_once else 9)
     rows = (await whole.store.database.fetch(ISSUANCES)).rows
     recorded = [(row.status_list_id, row.status_index) for row in rows]
     assert len(set(recorded)) == len(recorded), "an index was given twice"
