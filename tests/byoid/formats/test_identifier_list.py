@@ -49,18 +49,35 @@ def test_a_published_list_is_read():
     assert parse_sign1(token).x5chain == (b"leaf", b"ca")
     assert verify(parse_sign1(token)) == identifiers
     assert (identifiers.uri, identifiers.issued_at, identifiers.ttl) == (URI, NOW, timedelta(hours=1))
+    assert identifiers.expires_at == NOW + timedelta(days=1)
     identifiers.require_not_listed(b"three")
     with pytest.raises(Revoked):
         identifiers.require_not_listed(b"two")
 
 
 def test_an_empty_list_revokes_nobody():
-    unsigned = prepare_identifier_list([], uri=URI, issued_at=NOW, algorithm="ES256")
-    verify(sign_now(unsigned, KEY)).require_not_listed(b"one")
+    token = sign_now(prepare_identifier_list([], uri=URI, issued_at=NOW, algorithm="ES256"), KEY)
+
+    verify(token).require_not_listed(b"one")
+    assert token[0] == 0xD2
+    assert parse_sign1(token).protected.keys() == {1, TYPE}
+
+
+def test_a_list_may_take_more_than_a_megabyte():
+    identifiers = [number.to_bytes(64, "big") for number in range(20_000)]
+    token = sign_now(prepare_identifier_list(identifiers, uri=URI, issued_at=NOW, algorithm="ES256"), KEY)
+
+    with pytest.raises(Revoked):
+        verify(token).require_not_listed(identifiers[-1])
 
 
 def test_a_reference_is_written_as_it_is_read():
     reference = IdentifierReference(URI, b"one")
+    assert IdentifierReference.from_claim(reference.to_claim()) == reference
+
+
+def test_a_reference_may_be_as_long_as_the_limits_say():
+    reference = IdentifierReference("u" * 2048, b"1" * 64)
     assert IdentifierReference.from_claim(reference.to_claim()) == reference
 
 

@@ -23,6 +23,7 @@ def keys() -> list[PrivateKey]:
         ("https://example.com", "https://example.com/.well-known/jwt-vc-issuer"),
         ("https://example.com/", "https://example.com/.well-known/jwt-vc-issuer"),
         ("https://example.com/tenant/1234", "https://example.com/.well-known/jwt-vc-issuer/tenant/1234"),
+        ("https://example.com/X", "https://example.com/.well-known/jwt-vc-issuer/X"),
         ("https://example.com:8443/a/", "https://example.com:8443/.well-known/jwt-vc-issuer/a"),
     ],
 )
@@ -85,8 +86,9 @@ def test_kid_chooses_the_key(keys):
     assert issuer_key(jwks, kid="k1") == keys[1].public
 
 
-def test_a_single_signing_key_needs_no_kid(keys):
-    jwks = JwkSet(keys=(dict(keys[0].public.jwk, use="enc"), dict(keys[1].public.jwk)))
+@pytest.mark.parametrize("members", [{}, {"kid": "k"}], ids=["key without kid", "key with kid"])
+def test_a_single_signing_key_needs_no_kid(members, keys):
+    jwks = JwkSet(keys=(dict(keys[0].public.jwk, use="enc"), dict(keys[1].public.jwk, **members)))
 
     assert issuer_key(jwks, kid=None) == keys[1].public
 

@@ -83,6 +83,7 @@ def test_salts_have_128_bits_and_never_repeat():
     salts = [content[0] for content in contents(first + second)]
     assert len(set(salts)) == 400
     assert all(len(b64u_decode(salt)) >= 16 for salt in salts)
+    assert not {salt[1:] for salt in salts} & {salt[:-1] for salt in salts}
 
 
 def test_order_of_digests_says_nothing_about_order_of_claims():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -126,6 +127,19 @@ def test_a_bomb_is_refused_before_it_fills_the_memory():
     assert StatusArray.from_compressed(zlib.compress(b"\x00" * 100), bits=1, max_bytes=100).size == 800
     with pytest.raises(MalformedInput, match="more than 99"):
         StatusArray.from_compressed(zlib.compress(b"\x00" * 100), bits=1, max_bytes=99)
+
+
+@pytest.mark.hostile
+def test_a_bomb_is_inflated_no_further_than_the_limit():
+    bomb = zlib.compress(b"\x00" * (17 << 20), 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedInput):
+            StatusArray.from_compressed(bomb, bits=1, max_bytes=1 << 20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
 
 
 @pytest.mark.parametrize(("index", "status"), [(8, 1), (-1, 1), (0, 2), (0, -1)])

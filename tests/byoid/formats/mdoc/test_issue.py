@@ -77,9 +77,7 @@ def test_dates_are_full_dates_and_tdates_in_utc_without_fractions(world):
 def test_dates_inside_structures_are_encoded_alike():
     value = [{"issue_date": date(2020, 1, 2), "at": datetime(2020, 1, 2, tzinfo=UTC)}]
 
-    assert cbor_dumps(value) == (
-        b"\x81\xa2\x62at\xc0\x742020-01-02T00:00:00Z\x6aissue_date\xd9\x03\xec\x6a2020-01-02"
-    )
+    assert cbor_dumps(value) == (b"\x81\xa2\x62at\xc0\x742020-01-02T00:00:00Z\x6aissue_date\xd9\x03\xec\x6a2020-01-02")
 
 
 @pytest.mark.parametrize("value", ["é", b"\x00", 0, 2**40, -1, True, None, 1.5, ["a", {"b": [1]}], {}, "x" * 70000])
