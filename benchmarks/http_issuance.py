@@ -266,6 +266,7 @@ def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
+    from byoid.service.garbage import spare_application
     from issuer import bulk
     from issuer.agency_offers import OfferOrder
     from issuer.app import create_app
@@ -301,6 +302,7 @@ def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
         Route("/bench/cpu", cpu), Route("/bench/offers", offers, methods=["POST"]),
         Route("/bench/bulk", bulk_job, methods=["POST"]),
     ]  # fmt: skip
+    spare_application()  # as `issuer.app:from_environment` does
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning")
 
 

@@ -19,6 +19,7 @@ from byoid.keys import PrivateKey
 from byoid.oauth.jwt import Trust
 from byoid.service import errors, operating
 from byoid.service.database import Database
+from byoid.service.garbage import spare_application
 from byoid.service.hot_routes import HotRoutes
 from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
@@ -124,7 +125,9 @@ def error_page(request: Request, status: int, description: str) -> Response:
 
 def from_environment() -> FastAPI:
     """Make the application as the environment says: `uvicorn --factory issuer.app:from_environment`."""
-    return create_app(IssuerSettings.load())
+    app = create_app(IssuerSettings.load())
+    spare_application()
+    return app
 
 
 def _lifespan(
