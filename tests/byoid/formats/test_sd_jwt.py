@@ -127,6 +127,15 @@ def test_what_is_no_sd_jwt_is_not_parsed(defect, forge):
         parse_sd_jwt(defect(forge))
 
 
+@pytest.mark.parametrize("size", [1, 4 << 20], ids=["small", "larger than any other JWS"])
+def test_the_callers_limit_is_the_longest_sd_jwt(size, forge):
+    text = forge.sign({"claim": "x" * size})
+
+    assert parse_sd_jwt(text, max_characters=len(text)).presented == text
+    with pytest.raises(MalformedInput):
+        parse_sd_jwt(text, max_characters=len(text) - 1)
+
+
 # --- processing: section 7.1 steps 2.5 to 5
 
 
@@ -362,9 +371,10 @@ def test_a_hash_algorithm_outside_the_callers_list_is_refused():
     [
         ({"typ": "other+sd-jwt"}, WrongType),
         ({"algorithms": {"ES384"}}, WrongType),
+        ({"hash_names": ["sha-512"]}, WrongType),
         ({"issuer_key": "another"}, BadSignature),
     ],
-    ids=["another typ", "algorithm not allowed", "another key"],
+    ids=["another typ", "algorithm not allowed", "hash algorithm not allowed", "another key"],
 )
 def test_an_issuer_signed_jwt_that_is_not_as_expected_is_refused(change, error, forge):
     expected = {"issuer_key": forge.issuer.public, "algorithms": {"ES256"}, "typ": "dc+sd-jwt"} | change
