@@ -38,7 +38,7 @@ _STATUS: Final = "StatusUnavailable"
 # Which kinds of errors an outage explains, by the component that the client asked.
 Explains: TypeAlias = dict[str, frozenset[str]]
 _LOST: Final = frozenset({"connection"})
-_FAULTS: Final = frozenset({"server_error", "timeout", "connection"})
+_FAULTS: Final = frozenset({"server_error"})
 EXPLAINS: Final[dict[str, Explains]] = {
     "issuer": {"issuer": _LOST},
     "verifier": {"verifier": _LOST},
@@ -50,7 +50,7 @@ EXPLAINS: Final[dict[str, Explains]] = {
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Something was killed, and was back at the end; infinite as long as it is not."""
+    """Something was killed, and clients were served again from the end on; infinite as long as they are not."""
 
     component: str
     begin: float
@@ -65,6 +65,7 @@ class Victim:
     component: str
     kill: Callable[[], Awaitable[int]]  # returns how many were killed
     restore: Callable[[], Awaitable[None]]
+    serves: Callable[[], bool]  # whether clients are served again, by others or by who is back
 
 
 @dataclass
@@ -230,8 +231,11 @@ async def _torment(laboratory: Laboratory, run: Run, end: float) -> None:
 async def _recover(run: Run, victim: Victim, begin: float, killed: int) -> None:
     outage = Outage(victim.component, begin, math.inf, killed)
     run.outages.append(outage)
-    await victim.restore()
+    restoring = asyncio.ensure_future(victim.restore())
+    while not victim.serves() and not restoring.done():
+        await asyncio.sleep(0.02)
     run.outages[run.outages.index(outage)] = replace(outage, end=time.monotonic())
+    await restoring
     summary = run.summary()
     counts = ", ".join(f"{summary[name]} {name}" for name in ("issued", "presented", "revoked", "kills"))
     print(f"{summary['seconds']:5} s  {victim.component:14} {counts}", file=sys.stderr, flush=True)
@@ -250,7 +254,7 @@ def _workers(role: Role, *, everyone: bool) -> Victim:
         await role.kill(victims)
         return len(victims)
 
-    return Victim(role.name, kill, role.restore)
+    return Victim(role.name, kill, role.restore, lambda: bool(role.workers))
 
 
 def _database(laboratory: Laboratory) -> Victim:
@@ -266,4 +270,4 @@ def _database(laboratory: Laboratory) -> Victim:
         await asyncio.sleep(random.uniform(0, 1))
         await postgres.start()
 
-    return Victim("database", kill, restore)
+    return Victim("database", kill, restore, lambda: postgres.lives)
