@@ -139,4 +139,4 @@ def table(loaded: Loaded) -> str:
     for walk, ratio in loaded.worker_ratios().items():
         missed = "" if ratio <= WORKERS_GOAL else " !"
         lines.append(f"{loaded.workers} workers against one, {walk}: {ratio}, goal {WORKERS_GOAL}{missed}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"failed: {each}" for each in loaded.failures)])
