@@ -15,6 +15,7 @@ from byoid.relying_party.sql import Change, SqlTransactions
 from byoid.service import errors, operating
 from byoid.service.connection import Write
 from byoid.service.database import Database
+from byoid.service.garbage import spare_application
 from byoid.service.hot_routes import HotRoutes
 from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
@@ -80,7 +81,9 @@ def create_app(
 
 def from_environment() -> FastAPI:
     """Make the application from the environment, for `uvicorn --factory`."""
-    return create_app(VerifierSettings.load())
+    app = create_app(VerifierSettings.load())
+    spare_application()
+    return app
 
 
 def _lifespan(

@@ -15,6 +15,7 @@ from byoid.oauth.jwt import Trust
 from byoid.service import errors, jobs, operating
 from byoid.service import logging as service_logging
 from byoid.service.database import Database, Expiry
+from byoid.service.garbage import spare_application
 from byoid.service.http import http_client
 from byoid.service.i18n import load_catalogues
 from byoid.service.limits import BodyLimit
@@ -73,7 +74,9 @@ def from_environment() -> FastAPI:
     """Make the application as the environment says: `uvicorn --factory wallet.app:from_environment`."""
     settings = WalletSettings.load()
     service_logging.configure(level=settings.log_level)
-    return create_app(settings)
+    app = create_app(settings)
+    spare_application()
+    return app
 
 
 def create_app(
