@@ -70,7 +70,7 @@ def _cpu(axes: Axes, loaded: Loaded) -> None:
         axes.bar(STEPS, values, bottom=bottom, label=component)
         bottom = [low + value for low, value in zip(bottom, values, strict=True)]
     for walk, (_, goal) in GOALS.items():
-        at, label = STEPS.index(walk), "goal of issuer or verifier" if walk == "issuance" else None
+        at, label = STEPS.index(walk), "goal of issuer or verifier" if walk == "issuance" else ""
         axes.hlines(goal, at - 0.45, at + 0.45, colors="black", linestyles="dashed", label=label)
     axes.set(title=f"CPU of one walk, {loaded.workers} workers of each service", ylabel="y (one ECDSA verification)")
     _legend(axes)
