@@ -59,3 +59,5 @@ class PendingNotice(WalletTable, table=True):
 
 
 LIMITS = rate_limits_table(WalletTable.metadata)
+for _name, _holds in {"key": Holds.PUBLIC, "count": Holds.NUMBER, "expires_at": Holds.TIME}.items():
+    LIMITS.c[_name].info["holds"] = _holds  # the key is a keyed hash and the number of a window

@@ -58,7 +58,9 @@ async def test_an_old_database_comes_to_today_and_loses_nothing(database_url: st
 def _is_own(difference: Any, service: str) -> bool:
     """Tell whether a difference is more than that wallet and vault, in one database, see each other's tables."""
     kind, item = difference[:2] if isinstance(difference, tuple) else ("", None)
-    tables = {name for migrations in SERVICES[service] for name in migrations.metadata.tables}
+    tables = {
+        name for migrations in SERVICES[service] for name in (*migrations.metadata.tables, migrations.version_table)
+    }
     table = getattr(item, "table", item)
     return not (kind in {"remove_table", "remove_index"} and getattr(table, "name", "") in tables)
 

@@ -10,7 +10,7 @@ from benchmarks.load.laboratory import Laboratory
 from benchmarks.load.ledger import Failure
 from benchmarks.load.postgres import Postgres
 
-SECONDS = 25
+SECONDS = 15
 WALLETS = 4
 DELETE_AN_ISSUANCE = "DELETE FROM issuance WHERE id = (SELECT min(id) FROM issuance WHERE status = 'valid')"
 SHARE_A_STATUS_INDEX = (

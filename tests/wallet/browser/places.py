@@ -144,6 +144,13 @@ class Places:
             yield
         finally:
             self.clock.ahead = timedelta(0)
+            self._forget_lists()
+
+    def _forget_lists(self) -> None:
+        """Let the wallet look at status lists anew: those that it has seem to come from the future."""
+        statuses = self.wallet_app.state.site.wallet.verifiers.statuses
+        statuses._kept.clear()
+        statuses._bytes = 0
 
     def set_status(self, person: str, status: CredentialStatus) -> None:
         """Change the status of all credentials of a person, as an official does, and publish it."""

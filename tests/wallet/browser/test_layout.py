@@ -74,21 +74,21 @@ async def test_what_a_screen_reader_must_hear_is_live(phone: Phone) -> None:
         assert await phone.page.get_attribute(f"#{state}", "role") == "status"
 
 
-async def test_text_twice_as_large_loses_nothing(any_phone: Phone) -> None:
+async def test_text_twice_as_large_loses_nothing(phone: Phone) -> None:
     """WCAG 2.2 1.4.4: as if the citizen had set the browser's text size to 200 %."""
-    page = any_phone.page
-    await any_phone.create_wallet()
-    await any_phone.take("pid_sd_jwt", "pid_mdoc")
-    await any_phone.go("/")
+    page = phone.page
+    await phone.create_wallet()
+    await phone.take("pid_sd_jwt", "pid_mdoc")
+    await phone.go("/")
     card = await page.get_attribute("#cards .card", "href")
     for path in (*PAGES, card or ""):
-        await any_phone.go(path)
+        await phone.go(path)
         await page.evaluate("() => { document.documentElement.style.fontSize = '200%'; }")
         assert await page.evaluate(TOO_WIDE) == [], path
         assert await page.evaluate(CUT_OFF) == [], path
-    await any_phone.ask("name")
+    await phone.ask("name")
     await page.evaluate("() => { document.documentElement.style.fontSize = '200%'; }")
-    await page.screenshot(path=ARTIFACTS / f"{any_phone.language}-90-large-text.png")
+    await page.screenshot(path=ARTIFACTS / f"{phone.language}-90-large-text.png")
     assert await page.evaluate(TOO_WIDE) == []
     assert await page.evaluate(CUT_OFF) == []
 

@@ -21,8 +21,8 @@ WORDS = {
 }
 
 
-async def test_a_browser_shows_notices_in_the_citizens_language(any_phone: Phone) -> None:
-    phone, page = any_phone, any_phone.page
+async def test_a_browser_shows_notices_in_the_citizens_language(phone: Phone) -> None:
+    page = phone.page
     await phone.context.grant_permissions(["notifications"])
     await phone.context.add_init_script(PUSH_SERVICE)
     await phone.create_wallet()

@@ -24,7 +24,9 @@ async def test_suspended_and_revoked_cards_are_explained(phone: Phone) -> None:
         with places.later(turn * HALF_A_DAY):
             places.set_status(places.others[1], status)
             await phone.sign_in()
-            while not await page.locator(f"#cards .card.{state}").count():  # an issuer that is slow is not waited for
+            for _ in range(20):  # an issuer that is slow is not waited for
+                if await page.locator(f"#cards .card.{state}").count():
+                    break
                 await phone.go("/")
             assert await page.locator("#cards .card").count() == 1  # in two formats, and one card
             if state == "valid":
