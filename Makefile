@@ -19,10 +19,13 @@ help: ## show what there is
 demo: .venv/.ready ## the main job, with three servers: ONCE=1 JSON=1 SEED= REGISTER= STATE= HOST=
 	@$(RUN) -m demo $(if $(ONCE),--once) $(if $(JSON),--json) $(if $(SEED),--seed "$(SEED)") $(if $(REGISTER),--register "$(REGISTER)") $(if $(STATE),--state "$(STATE)") $(if $(HOST),--host "$(HOST)")
 
+# Tests with browsers, other processes and others' programs: without coverage, which would slow down the servers.
+HEAVY := browser or peers or slow
 test: .venv/.ready peers ## everything that decides whether a change lands
 	@tools/requirements >&2
 	$(MAKE) format lint types imports
-	$(RUN) -m pytest -n 2 -q --cov --cov-report=term:skip-covered $(ARGS)
+	$(RUN) -m pytest -n 2 -q -m "not ($(HEAVY))" --cov --cov-report=term:skip-covered $(ARGS)
+	$(RUN) -m pytest -n 2 -q -m "$(HEAVY)" $(ARGS)
 
 check: .venv/.ready format lint types imports unit ## the fast subset
 format: .venv/.ready
