@@ -16,12 +16,14 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy import bindparam, delete, select, update
 
 from byoid.encoding import b64u_encode, json_dumps
+from byoid.errors import PeerError
 from byoid.service.database import Connection, Expiry, UtcDateTime, insert
+from byoid.service.smtp import REFUSED_FOR_GOOD
 from byoid.wire_errors import InvalidRequest
 from issuer.agency import Agency
 from issuer.agency_store import table_of
 from issuer.agency_tables import Delivery, DeliveryState
-from issuer.mail import Mail, MailError
+from issuer.mail import Mail
 from issuer.offers import CreatedOffer
 from issuer.recipients import Recipient
 
@@ -170,9 +172,9 @@ async def send_mails(agency: Agency, mail: Mail) -> int:
             content = _content(agency, row)
             try:
                 await mail.send(content["to"]["email"], content)
-            except MailError as error:
+            except PeerError as error:
                 _logger.warning("mail %s was not accepted: %s", row.id, error)
-                await _postpone(agency, row, for_good=error.for_good)
+                await _postpone(agency, row, for_good=(error.status or 0) >= REFUSED_FOR_GOOD)
             else:
                 await issuer.store.database.execute(_DELETE, {"key": row.id})
                 sent += 1

@@ -14,6 +14,7 @@ from typing import Any, Final
 from byoid.encoding import json_dumps
 from byoid.errors import OAuthError, PeerError
 from byoid.service.database import Database
+from byoid.service.smtp import REFUSED_FOR_GOOD
 from wallet import notice_store as store
 from wallet.mail import Mail
 from wallet.notice_tables import Channel, Notice
@@ -27,7 +28,6 @@ LEASE: Final = timedelta(minutes=2)  # longer than a try can last
 # Pauses before the tries after the first; after the last one the notice is dropped.
 BACKOFF: Final = tuple(timedelta(minutes=each) for each in (1, 10, 60, 360, 1440))
 _GONE: Final = frozenset({403, 404, 410})  # RFC 8030 7.3, RFC 8292 4.2: subscribed to another key
-_NEVER: Final = 500  # SMTP: for good
 _URGENCY: Final[Mapping[Notice, str]] = {Notice.SECURITY: "high", Notice.PROMISE: "normal", Notice.EXPIRY: "low"}
 
 # Returns subject and text: of a notice, or of the code for a new address.
@@ -113,7 +113,7 @@ class Notices:
 
     async def _later(self, row: Any, target: Any, error: PeerError, *, now: datetime) -> None:
         push = target.channel == Channel.PUSH
-        if error.status in _GONE if push else (error.status or 0) >= _NEVER:
+        if error.status in _GONE if push else (error.status or 0) >= REFUSED_FOR_GOOD:
             await self.subscriptions.remove(target.person_id, target.id)
         elif row.tries > len(BACKOFF):
             await self.database.execute(store.DONE, {"of_id": row.id, "counted": row.tries})

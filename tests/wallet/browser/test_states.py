@@ -28,6 +28,8 @@ async def test_suspended_and_revoked_cards_are_explained(phone: Phone) -> None:
                 if await page.locator(f"#cards .card.{state}").count():
                     break
                 await phone.go("/")
+            else:
+                pytest.fail(f"the card never became {state}")
             assert await page.locator("#cards .card").count() == 1  # in two formats, and one card
             if state == "valid":
                 continue
