@@ -1,4 +1,4 @@
-"""Messages that are never sent: an address that would begin another header, a server that is not there or has no TLS."""
+"""What a mail server never takes, and what it may take later."""
 
 import smtplib
 from collections.abc import Callable
