@@ -15,8 +15,8 @@ from pydantic import AliasChoices, Field
 from byoid.errors import MalformedInput
 from byoid.message import Array, Message, parse_message
 from byoid.trust.registration import Registration
+from byoid.trust.signers import is_pid
 from wallet.cards import SealedValue
-from wallet.received import PID_TYPES
 
 _DECIMAL: Final = 10
 _HEXADECIMAL: Final = 16
@@ -72,7 +72,7 @@ def read_policy(found: Mapping[str, Any] | None, *, type_: str) -> DisclosurePol
     Raises:
         MalformedInput: it is of no form that the wallet knows.
     """
-    if found is None or type_.startswith(PID_TYPES):
+    if found is None or is_pid((type_,)):
         return None
     inner = found.get("policy_data", found)
     if not isinstance(inner, Mapping):

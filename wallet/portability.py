@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from pydantic import Field
 
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps, json_object
-from byoid.errors import BadSignature, HolderBindingError, MalformedInput, UntrustedIssuer, VerificationError
+from byoid.errors import BadSignature, HolderBindingError, MalformedInput, VerificationError
 from byoid.formats.holder_binding import NoHolderBinding
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc, verify_sd_jwt_vc
 from byoid.message import Array, Message, parse_message
-from byoid.presentation.issuer_trust import X509Trust, establish_issuer
-from byoid.trust.anchors import Purpose
+from byoid.presentation.issuer_trust import X509Trust, establish_issuer, require_right
+from byoid.trust.signers import purposes_of_signers
 from wallet.cards import (
     SD_JWT_VC,
     Card,
@@ -40,7 +40,6 @@ from wallet.cards import (
 from wallet.context import Visit, Wallet
 from wallet.history import Entry, from_ts10, load_history, record, to_ts10
 from wallet.limits import Limited
-from wallet.received import PID_TYPES
 
 ALGORITHM: Final = "PBES2-HS256+A128KW"
 ENCRYPTION: Final = "A128GCM"
@@ -176,14 +175,13 @@ async def _fresh_cards(wallet: Wallet, visit: Visit, content: MigrationData) -> 
 def _verified(wallet: Wallet, found: NonDeviceBoundCredential) -> tuple[CardContent, CopyContent]:
     """Verify a card that came whole, as at receipt: by an issuer that is trusted, valid, and bound to no key."""
     now, trust = wallet.clock(), wallet.trust
-    policy = X509Trust(trust.anchors, (Purpose.PID, Purpose.ATTESTATION))
+    policy = X509Trust(trust.anchors, purposes_of_signers(mdoc=False))
     held = HeldSdJwtVc.from_text(found.credential)  # an mdoc is always bound to a device
     issuer = establish_issuer(policy, x5c=held.x5c, iss=None, kid=None, now=now, cache=trust.cache)
     verified = verify_sd_jwt_vc(found.credential, issuer_key=issuer.key, binding=NoHolderBinding(), now=now)
     if verified.holder_key is not None:
         raise HolderBindingError("the card is bound to a key of another wallet")
-    if verified.vct.startswith(PID_TYPES) and (issuer.chain is None or Purpose.PID not in issuer.chain.anchor.purposes):
-        raise UntrustedIssuer("person identification data must be signed by a trusted PID provider")
+    require_right(policy, issuer, verified.types)
     card = CardContent(
         format=SD_JWT_VC,
         type=verified.vct,

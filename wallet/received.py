@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from byoid.claims import ClaimPath, select
 from byoid.encoding import b64u_decode
-from byoid.errors import ByoidError, ClaimMismatch, HolderBindingError, MalformedInput, UntrustedIssuer, WrongType
+from byoid.errors import ByoidError, ClaimMismatch, HolderBindingError, MalformedInput, WrongType
 from byoid.formats.holder_binding import NoHolderBinding
 from byoid.formats.mdoc.present import HeldMdoc
 from byoid.formats.mdoc.verify import verify_issuer_signed
@@ -24,14 +24,12 @@ from byoid.issuance.credential import IssuedCredential
 from byoid.keys import PublicKey
 from byoid.oauth.jwt import Trust
 from byoid.oauth.url import require_url
-from byoid.trust.anchors import Purpose
+from byoid.trust.signers import purposes_of_signers, require_pid_provider
 from byoid.trust.x509 import TrustedChain, verify_chain
 from wallet.cards import CopyContent, StatusEntry
 from wallet.vault.contract import HolderKeyView
 
 MAX_CREDENTIAL_BYTES: Final = 1 << 20
-# Person identification data are believed from PID providers only (CIR 2024/2977).
-PID_TYPES: Final = ("urn:eudi:pid:", "eu.europa.ec.eudi.pid.")
 # Claims in which honest copies of one credential differ; everything else must be the same.
 _OF_THE_COPY: Final = frozenset({"cnf", "status", "iat", "exp", "nbf", "jti"})
 _COSE_NAMES: Final = {-7: "ES256", -9: "ES256", -35: "ES384", -51: "ES384", -36: "ES512", -52: "ES512", -8: "Ed25519",
@@ -118,8 +116,9 @@ def _verify_sd_jwt_vc(
     if sd_jwt.key_binding_jwt is not None:
         raise MalformedInput("an issuer sends an SD-JWT, got one with a key binding JWT")
     _require_algorithm(sd_jwt.jws.algorithm, configuration.credential_signing_alg_values_supported)
-    chain = _verify_signer(sd_jwt.x5c, configuration.vct, (Purpose.PID, Purpose.ATTESTATION), trust, now)
+    chain = _signed_by(sd_jwt.x5c, trust, mdoc=False, now=now)
     verified = verify_sd_jwt_vc(sd_jwt, issuer_key=chain.public_key, binding=NoHolderBinding(), now=now)
+    require_pid_provider(verified.types, chain.anchor, anchors=trust.anchors)
     if verified.vct != configuration.vct:
         raise WrongType("the credential is of another type (vct) than the one that was asked for")
     return ReceivedCopy(
@@ -146,7 +145,8 @@ def _verify_mdoc(
     _require_algorithm(
         signature.algorithm, [_COSE_NAMES.get(each, "") for each in announced] if announced is not None else None
     )
-    chain = _verify_signer(signature.x5chain, configuration.doctype, (Purpose.MDOC,), trust, now)
+    chain = _signed_by(signature.x5chain, trust, mdoc=True, now=now)
+    require_pid_provider((configuration.doctype,), chain.anchor, anchors=trust.anchors)
     key_id = _key_id(held.device_key, ours, needed=True)  # not believed before the signature below covers it
     verified = verify_issuer_signed(
         held.issuer_signed, issuer_key=chain.public_key, doctype=configuration.doctype, device_key=held.device_key,
@@ -162,16 +162,9 @@ def _verify_mdoc(
     )
 
 
-def _verify_signer(
-    x5c: Sequence[bytes], type_: str, purposes: tuple[Purpose, ...], trust: Trust, now: datetime
-) -> TrustedChain:
-    """Follow the signer's chain to an anchor for such credentials; person identification data need a PID provider."""
-    is_pid = type_.startswith(PID_TYPES)
-    wanted = (Purpose.PID,) if is_pid and Purpose.PID in purposes else purposes
-    chain = verify_chain(x5c, anchors=trust.anchors, purpose=wanted, now=now, cache=trust.cache)
-    if is_pid and Purpose.PID not in chain.anchor.purposes:
-        raise UntrustedIssuer("person identification data must be signed by a trusted PID provider")
-    return chain
+def _signed_by(x5c: Sequence[bytes], trust: Trust, *, mdoc: bool, now: datetime) -> TrustedChain:
+    purposes = purposes_of_signers(mdoc=mdoc)
+    return verify_chain(x5c, anchors=trust.anchors, purpose=purposes, now=now, cache=trust.cache)
 
 
 def _require_algorithm(algorithm: str, announced: Collection[str] | None) -> None:

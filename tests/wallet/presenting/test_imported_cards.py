@@ -21,9 +21,16 @@ PASSPHRASE = "correct horse battery staple"
 
 
 @pytest.mark.hostile
-@pytest.mark.parametrize(("vct", "kept"), [("urn:eudi:pid:1", 0), ("urn:example:membership:1", 1)])
+@pytest.mark.parametrize(
+    ("vct", "also", "kept"),
+    [
+        ("urn:eudi:pid:1", None, 0),
+        ("urn:example:membership:1", ["urn:eudi:pid:1"], 0),
+        ("urn:example:membership:1", None, 1),
+    ],
+)
 async def test_a_signer_of_attestations_makes_no_person_identification_data_in_a_file(
-    holder: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, vct: str, kept: int
+    holder: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, vct: str, also: list[str] | None, kept: int
 ) -> None:
     monkeypatch.setattr(portability, "ROUNDS", 1000)
     key, begin = PrivateKey.generate(), clock() - timedelta(days=1)
@@ -32,7 +39,8 @@ async def test_a_signer_of_attestations_makes_no_person_identification_data_in_a
     anchors = holder.wallet.trust.anchors.union(authority.anchor(Purpose.ATTESTATION, source="universities"))
     wallet = replace(holder.wallet, trust=Trust(anchors, ChainCache()))
     unsigned = prepare_sd_jwt_vc(
-        {"family_name": "Dahl"}, holder_key=None, vct=vct, disclosable=ALL, algorithm="ES256", x5c=to_der(leaf),
+        {"family_name": "Dahl", **({"aka_vcts": also} if also else {})}, holder_key=None, vct=vct,
+        disclosable=ALL, algorithm="ES256", x5c=to_der(leaf),
         issued_at=clock(), expires_at=clock() + timedelta(days=9),
     )  # fmt: skip
     cards = [{"format": "dc+sd-jwt", "credential": sign_now(unsigned, key)}]
