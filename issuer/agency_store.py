@@ -362,9 +362,9 @@ class AgencyStore:
         """Note that a credential is suspended because its wallet is."""
         await tx.execute(_HOLD, {"issuance_id": issuance_id, "agency_id": self._agency})
 
-    async def release(self, tx: Connection, target: Target, value: Any) -> None:
-        """Forget why credentials were suspended: from now on somebody has decided otherwise."""
-        await tx.execute(_RELEASE[target], {"agency": self._agency, "value": value})
+    async def release(self, tx: Connection, target: Target, value: Any) -> int:
+        """Forget why credentials were suspended: from now on somebody has decided otherwise; return of how many."""
+        return (await tx.execute(_RELEASE[target], {"agency": self._agency, "value": value})).rowcount
 
     async def expire(self, *, now: datetime) -> int:
         """Delete what has expired, in batches."""

@@ -99,7 +99,7 @@ async def append_people(agency: Agency, job_id: str, people: Sequence[str]) -> N
     async with agency.issuer.store.transaction() as tx:
         if not await store.lock_collecting(tx, job_id):
             raise InvalidRequest("this job takes nobody any more")
-        await store.add_rows(tx, job_id, _waiting(agency, job, people, first=await store.count(tx, job_id)))
+        await store.add_rows(tx, job_id, _waiting(agency, job, people, first=await store.next_number(tx, job_id)))
 
 
 async def count_people(agency: Agency, job_id: str) -> int:
@@ -210,7 +210,7 @@ async def run(agency: Agency, job_id: str, *, report: Callable[[int], None] = la
     except LeaseLost:
         _logger.warning("bulk job %s is worked on elsewhere, or was cancelled", job_id)
         return made
-    except TemporarilyUnavailable:
+    except (TemporarilyUnavailable, asyncio.CancelledError):  # another worker may go on at once
         await store.release(job_id, holder=holder, until=issuer.clock())
         raise
     async with issuer.store.transaction() as tx:

@@ -19,6 +19,7 @@ _JOB = select(_jobs).where(_jobs.c.id == bindparam("job"), _jobs.c.agency_id == 
 _JOBS = select(_jobs).where(_jobs.c.agency_id == bindparam("agency")).order_by(_jobs.c.created_at.desc()).limit(PAGE)
 _INSERT_ROW = insert(_rows).on_conflict_do_nothing()
 _COUNT = select(func.count()).select_from(_rows).where(_rows.c.job_id == bindparam("job"))
+_LAST = select(func.max(_rows.c.number)).where(_rows.c.job_id == bindparam("job"))
 _SET_STATE = (
     update(_jobs)
     .where(
@@ -114,6 +115,11 @@ class BulkStore:
     async def count(self, connection: Connection, job_id: str) -> int:
         """Return how many people a job has."""
         return int((await connection.execute(_COUNT, {"job": job_id})).scalar() or 0)
+
+    async def next_number(self, connection: Connection, job_id: str) -> int:
+        """Return the number after the last one that a job has: parts may have come out of order."""
+        last = (await connection.execute(_LAST, {"job": job_id})).scalar()
+        return 0 if last is None else int(last) + 1
 
     async def set_state(self, tx: Connection, job_id: str, *, old: BulkState, new: BulkState, people: int) -> bool:
         """Move a job on; False if it is not in the old state."""

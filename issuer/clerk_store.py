@@ -20,13 +20,17 @@ CLERK = select(_clerks).where(_OF_AGENCY, _clerks.c.name == bindparam("clerk_nam
 CLERKS = select(_clerks.c.name, _clerks.c.role, _clerks.c.created_at).where(_OF_AGENCY).order_by(_clerks.c.name)
 DELETE = delete(_clerks).where(_OF_AGENCY, _clerks.c.name == bindparam("clerk_name"))
 BEGIN = insert(_sessions)
-END = delete(_sessions).where(_sessions.c.session_hash == bindparam("session"))
-END_ALL = delete(_sessions).where(
-    _sessions.c.agency_id == bindparam("agency"), _sessions.c.clerk == bindparam("clerk_name")
-)
+_SESSION_OF_AGENCY: Final = _sessions.c.agency_id == bindparam("agency")
+END = delete(_sessions).where(_SESSION_OF_AGENCY, _sessions.c.session_hash == bindparam("session"))
+END_ALL = delete(_sessions).where(_SESSION_OF_AGENCY, _sessions.c.clerk == bindparam("clerk_name"))
 VISIT = (
     update(_sessions)
-    .where(_sessions.c.session_hash == bindparam("session"), _sessions.c.expires_at > _NOW, _sessions.c.ends_at > _NOW)
+    .where(
+        _SESSION_OF_AGENCY,
+        _sessions.c.session_hash == bindparam("session"),
+        _sessions.c.expires_at > _NOW,
+        _sessions.c.ends_at > _NOW,
+    )
     .values(expires_at=bindparam("idle_until"))
     .returning(_sessions.c.clerk)
 )

@@ -18,7 +18,7 @@ from issuer import clerk_store as store
 from issuer.admin import Caller, Role
 from issuer.agency import Agency
 from issuer.people import derive_password
-from issuer.recognition import NotRecognised
+from issuer.recognition import NotRecognised, fold_name
 
 MIN_PASSWORD_LENGTH: Final = 15  # NIST SP 800-63B 3.1.1.2, where there is no second factor
 _IDLE: Final = timedelta(minutes=30)
@@ -75,7 +75,7 @@ async def sign_in(agency: Agency, name: str, password: str) -> str:
     Raises:
         NotRecognised: nobody of this name, or another password.
     """
-    issuer, folded = agency.issuer, name.strip().casefold()
+    issuer, folded = agency.issuer, fold_name(name)
     whom = {"agency": issuer.settings.agency_id, "clerk_name": folded}
     clerk = (await issuer.store.database.fetch(store.CLERK, whom)).first()
     found = await derive_password(password, clerk.salt if clerk else _SALT)
@@ -92,6 +92,9 @@ async def sign_in(agency: Agency, name: str, password: str) -> str:
         "expires_at": issuer.until(_IDLE),
     }
     async with issuer.store.transaction() as tx:
+        now = (await tx.execute(store.CLERK, whom)).first()
+        if now is None or now.password_hash != clerk.password_hash:  # changed while this one was judged
+            raise NotRecognised("no clerk has this name and password")
         await tx.execute(store.BEGIN, row)
         await agency.note(tx, "clerk.signed-in", actor=f"clerk:{folded}")
     return secret
@@ -99,7 +102,8 @@ async def sign_in(agency: Agency, name: str, password: str) -> str:
 
 async def sign_out(agency: Agency, secret: str) -> None:
     """End a session."""
-    await agency.issuer.store.database.execute(store.END, {"session": _session_hash(agency, secret)})
+    whose = {"agency": agency.issuer.settings.agency_id, "session": _session_hash(agency, secret)}
+    await agency.issuer.store.database.execute(store.END, whose)
 
 
 async def caller_of(agency: Agency, secret: str | None) -> Caller | None:
@@ -108,7 +112,8 @@ async def caller_of(agency: Agency, secret: str | None) -> Caller | None:
         return None
     issuer = agency.issuer
     parameters = {
-        "session": _session_hash(agency, secret), "now": issuer.clock(), "idle_until": issuer.until(_IDLE),
+        "agency": issuer.settings.agency_id, "session": _session_hash(agency, secret), "now": issuer.clock(),
+        "idle_until": issuer.until(_IDLE),
     }  # fmt: skip
     name = (await issuer.store.database.execute(store.VISIT, parameters)).scalar()
     whom = {"agency": issuer.settings.agency_id, "clerk_name": name}

@@ -17,6 +17,7 @@ from byoid.formats.status_list import StatusReference
 from byoid.issuance.credential import CredentialRequest, CredentialResponse, IssuedCredential, select_configuration_id
 from byoid.issuance.proofs import ProofPolicy, Proofs, VerifiedKeyProof, verify_proofs
 from byoid.keys import PublicKey
+from byoid.service.database import Write
 from byoid.signing import sign
 from byoid.wire_errors import CredentialRequestDenied, InvalidNonce, InvalidProof, TemporarilyUnavailable
 from issuer import writes
@@ -109,11 +110,15 @@ async def fetch_record(issuer: Issuer, order: Order) -> Record:
     return {**agency, **dates, **found}
 
 
-async def fulfil(issuer: Issuer, order: Order, record: Record, *, once: Sequence[Once] = ()) -> CredentialResponse:
-    """Sign, record together with spending `once`, and return the response.
+async def fulfil(
+    issuer: Issuer, order: Order, record: Record, *,
+    once: Sequence[Once] = (), steps: Sequence[Write] = (), refusal: OAuthError | None = None,
+) -> CredentialResponse:  # fmt: skip
+    """Sign, record together with spending `once` and with other `steps`, and return the response.
 
     Raises:
-        OAuthError: the refusal of one of `once` that was used before; nothing was recorded.
+        OAuthError: the refusal of one of `once` that was used before, or `refusal` where one of `steps` changes
+            nothing; nothing was recorded.
         CredentialRequestDenied: the register lacks something that the credential must state.
         TemporarilyUnavailable: the signer does not answer in time, or no status list has places left; nothing was
             recorded.
@@ -134,8 +139,8 @@ async def fulfil(issuer: Issuer, order: Order, record: Record, *, once: Sequence
         ) from error
     batch = _Batch(issuer, order, record, places, issued_at=issued_at, expires_at=expires_at)
     told = await issuer.events.issued(batch.issued())
-    steps = [*writes.add_issuances(batch.row(), batch.issuances()), *told]
-    await spend_and_write(issuer, once, steps, refusal=_not_recorded())
+    everything = [*steps, *writes.add_issuances(batch.row(), batch.issuances()), *told]
+    await spend_and_write(issuer, once, everything, refusal=refusal or _not_recorded())
     credentials = tuple(IssuedCredential(credential=each) for each in signed)
     return CredentialResponse(credentials=credentials, notification_id=batch.notification_id)
 

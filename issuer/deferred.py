@@ -5,7 +5,8 @@ from typing import Any
 from byoid.encoding import json_loads
 from byoid.issuance.credential import CredentialResponse
 from byoid.keys import PublicKey
-from byoid.wire_errors import CredentialRequestDenied, InvalidTransactionId, TemporarilyUnavailable
+from byoid.wire_errors import CredentialRequestDenied, InvalidTransactionId
+from issuer import writes
 from issuer.attributes import NotReady
 from issuer.context import Issuer
 from issuer.credentials import fetch_record, fulfil
@@ -26,20 +27,15 @@ async def fetch_deferred(issuer: Issuer, grant: Any, transaction_id: str) -> Cre
     if row is None or row.state != DeferredState.WAITING:
         raise InvalidTransactionId("no such transaction, or its credentials were fetched")
     order = _order(issuer, grant, row)
+    delivered = writes.deliver_deferred(transaction_hash)
+    fetched = InvalidTransactionId("the credentials of this transaction were fetched")
     try:
-        record = await fetch_record(issuer, order)
+        return await fulfil(issuer, order, await fetch_record(issuer, order), steps=[delivered], refusal=fetched)
     except NotReady:
         interval = issuer.settings.deferred_interval.total_seconds()
         return CredentialResponse(transaction_id=transaction_id, interval=interval)
     except CredentialRequestDenied:
-        await issuer.store.finish_deferred(transaction_hash, DeferredState.REFUSED)
-        raise
-    if not await issuer.store.finish_deferred(transaction_hash, DeferredState.DELIVERED):
-        raise InvalidTransactionId("the credentials of this transaction were fetched")
-    try:
-        return await fulfil(issuer, order, record)
-    except TemporarilyUnavailable:  # nothing was signed: only the drawn places are lost
-        await issuer.store.reopen_deferred(transaction_hash)
+        await issuer.store.refuse_deferred(transaction_hash)
         raise
 
 

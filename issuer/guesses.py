@@ -15,6 +15,7 @@ from byoid.encoding import b64u_encode
 from byoid.service.database import Database
 from byoid.service.rate_limits import Lockout, LockoutPolicy, RateLimit
 from byoid.service.seal import Sealer
+from issuer.recognition import fold_name
 from issuer.tables import lockouts, rate_limits
 
 _HERE: Final = LockoutPolicy(free=5, first_wait=timedelta(seconds=5), most=100)
@@ -35,7 +36,7 @@ class Guess:
     @property
     def folded(self) -> str:
         """The name as it is counted."""
-        return self.name.strip().casefold()
+        return fold_name(self.name)
 
 
 class SignInGuard:

@@ -1,7 +1,7 @@
 """Nonces that need no row until they are used: a time and randomness under a MAC, so that any worker can judge them.
 
 For key proofs (OpenID4VCI 7), DPoP (RFC 9449 8) and client attestation challenges. A key proof's nonce is spent with
-the proof (`Store.spend`); the others may be used until they expire, since every proof has a `jti` as well.
+the proof (`issuer/once.py`); the others may be used until they expire, since every proof has a `jti` as well.
 """
 
 import secrets

@@ -15,7 +15,7 @@ from byoid.service.seal import Sealer
 from byoid.wire_errors import InvalidRequest
 from issuer.agency import Agency
 from issuer.agency_store import AgencyStore
-from issuer.recognition import NotRecognised
+from issuer.recognition import NotRecognised, fold_name
 
 MIN_PASSWORD_LENGTH: Final = 12  # NIST SP 800-63B asks 8 at least, 15 without a second factor
 _N, _R, _P = 1 << 15, 8, 1  # 32 MB and about 80 ms
@@ -80,7 +80,7 @@ async def delete_account(agency: Agency, username: str, *, actor: str) -> bool:
 
 def username_hash(sealer: Sealer, username: str) -> bytes:
     """Return the keyed hash under which an account is; names differ neither by case nor by how they are composed."""
-    return sealer.keyed_hash(unicodedata.normalize("NFKC", username).strip().casefold(), purpose=_PURPOSE)
+    return sealer.keyed_hash(fold_name(username), purpose=_PURPOSE)
 
 
 async def derive_password(password: str, salt: bytes) -> bytes:

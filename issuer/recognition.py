@@ -4,6 +4,7 @@ By password on our own page (`people.py`), or elsewhere: at an OpenID Provider o
 the browser comes back. Either way the answer is the register's key of the person, which the authentic source knows.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -60,3 +61,8 @@ class RedirectRecognition(Protocol):
 
 
 PersonRecognition: TypeAlias = PasswordRecognition | RedirectRecognition
+
+
+def fold_name(text: str) -> str:
+    """Return a name of an account as it is looked up and counted: neither case nor composition tells two apart."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()

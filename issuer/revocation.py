@@ -84,12 +84,15 @@ async def _change_some(  # what `change_status` was asked
     with_wallet: bool,
 ) -> int:  # fmt: skip
     async with agency.issuer.store.transaction() as tx:
+        reinstated = with_wallet and status is CredentialStatus.VALID
+        if reinstated and not await agency.store.release(tx, selection.target, selection.sought(agency)):
+            return 0  # somebody has decided about it meanwhile
         changed = await agency.store.change_status(
             tx, selection.target, selection.sought(agency), status, now=agency.issuer.clock()
         )
         if not changed:
             return 0
-        if with_wallet:
+        if with_wallet and not reinstated:
             await _follow_wallet(agency, tx, [row.id for row in changed], status)
         if end_reissuance:
             await agency.store.end_grants(tx, {row.grant_id for row in changed})

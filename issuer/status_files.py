@@ -54,7 +54,7 @@ def _replace(path: Path, content: bytes, *, changed_at: int | None = None) -> No
             file.write(content)
         Path(name).chmod(0o644)
         if changed_at is not None:
-            os.utime(name, (changed_at, changed_at))
+            os.utime(name, ns=(changed_at, changed_at))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -62,11 +62,11 @@ def _replace(path: Path, content: bytes, *, changed_at: int | None = None) -> No
 
 
 def _mark(published_at: datetime) -> int:
-    return int(published_at.timestamp())
+    return int(published_at.timestamp() * 1_000_000) * 1000  # nanoseconds, as files have them
 
 
 def _changed_at(path: Path) -> int | None:
     try:
-        return int(path.stat().st_mtime)
+        return path.stat().st_mtime_ns
     except FileNotFoundError:
         return None

@@ -95,8 +95,10 @@ def _form(body: bytes, media_type: str, encoding: str | None = None) -> Form:
 
 def _takes_gzip(accept_encoding: str) -> bool:
     """Tell whether a request takes gzip (RFC 9110 12.5.3): named, and not with a weight of zero."""
-    named = [part.replace(" ", "").lower().split(";q=") for part in accept_encoding.split(",")]
-    return any(coding in {"gzip", "*"} and not _is_zero(weight) for coding, *weight in named)
+    parts = [part.replace(" ", "").lower().split(";q=") for part in accept_encoding.split(",")]
+    weights = {coding: weight for coding, *weight in parts}
+    wanted = weights.get("gzip", weights.get("*"))
+    return wanted is not None and not _is_zero(wanted)
 
 
 def _is_zero(weight: list[str]) -> bool:

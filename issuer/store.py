@@ -167,15 +167,10 @@ _DEFERRED = select(deferreds).where(
     deferreds.c.grant_id == bindparam("grant"),
     deferreds.c.expires_at > _NOW,
 )
-_FINISH_DEFERRED = (
+_REFUSE_DEFERRED = (
     update(deferreds)
     .where(deferreds.c.transaction_hash == bindparam("key"), deferreds.c.state == DeferredState.WAITING)
-    .values(state=bindparam("new_state"))
-)
-_REOPEN_DEFERRED = (
-    update(deferreds)
-    .where(deferreds.c.transaction_hash == bindparam("key"), deferreds.c.state == DeferredState.DELIVERED)
-    .values(state=DeferredState.WAITING)
+    .values(state=DeferredState.REFUSED)
 )
 
 _EXPIRIES: Final = tuple(
@@ -322,14 +317,9 @@ class Store:
         parameters = {"transaction": transaction_hash, "grant": grant_id, "now": now}
         return (await self.database.fetch(_DEFERRED, parameters)).first()
 
-    async def finish_deferred(self, transaction_hash: bytes, state: DeferredState) -> bool:
-        """End a deferred issuance, once."""
-        parameters = {"key": transaction_hash, "new_state": state}
-        return (await self.database.execute(_FINISH_DEFERRED, parameters)).rowcount == 1
-
-    async def reopen_deferred(self, transaction_hash: bytes) -> None:
-        """Let a deferred issuance wait again, of which nothing was signed."""
-        await self.database.execute(_REOPEN_DEFERRED, {"key": transaction_hash})
+    async def refuse_deferred(self, transaction_hash: bytes) -> None:
+        """End a deferred issuance that the source refuses."""
+        await self.database.execute(_REFUSE_DEFERRED, {"key": transaction_hash})
 
     async def expire(self, *, now: datetime) -> int:
         """Delete what has expired, in batches. Nothing correct depends on it: expiry is checked on every read too."""

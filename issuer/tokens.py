@@ -22,7 +22,7 @@ from issuer.authorization import code_hash, require_resource
 from issuer.clients import Client
 from issuer.context import Issuer
 from issuer.offers import PRE_AUTHORIZED, is_transaction_code, offer_for_code
-from issuer.once import spend_and_write
+from issuer.once import spend, spend_and_write
 from issuer.tables import AuthorizationState, OfferState
 
 _TOKEN_BYTES: Final = 32
@@ -95,6 +95,7 @@ async def _redeem_code(issuer: Issuer, request: AuthorizationCodeTokenRequest, c
     by_details = found.by_details or bool(request.authorization_details)
     grant = _Grant(issuer, client, granted, by_details, person, found.person_hash, hash_)
     if found.state == AuthorizationState.REDEEMED:  # RFC 6749 4.1.2: somebody has two copies of the code
+        await spend(issuer, client.once)  # the same request again is no second copy of the code
         await issuer.store.revoke_grants_of_code(hash_)
         raise InvalidGrant("the code was used before; what it gave is revoked")
     steps = [writes.redeem_code(hash_, now=issuer.clock()), writes.add_grant(grant.row())]

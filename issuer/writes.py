@@ -13,7 +13,7 @@ from sqlalchemy import Insert, bindparam, update
 
 from byoid.service.database import UtcDateTime, Write, insert
 from issuer.store import authorizations, batches, deferreds, grants, issuances, offers, spent
-from issuer.tables import AuthorizationState, OfferState
+from issuer.tables import AuthorizationState, DeferredState, OfferState
 
 _TIME: Final = UtcDateTime()
 _NOW: Final = bindparam("now", type_=_TIME)
@@ -43,6 +43,11 @@ _ROTATE_TOKEN = (
     )
 )
 _INSERT_BATCH = insert(batches)
+_DELIVER_DEFERRED = (
+    update(deferreds)
+    .where(deferreds.c.transaction_hash == bindparam("key"), deferreds.c.state == DeferredState.WAITING)
+    .values(state=DeferredState.DELIVERED)
+)
 _INSERT_DEFERRED = insert(deferreds)
 _OWN: Final = ("id", "status_list_id", "status_index")  # what tells the credentials of one answer apart
 
@@ -91,6 +96,11 @@ def add_issuances(batch: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -
 def add_deferred(row: Mapping[str, Any]) -> Write:
     """Keep an issuance that waits."""
     return Write(_INSERT_DEFERRED, [row])
+
+
+def deliver_deferred(transaction_hash: bytes) -> Write:
+    """End a deferred issuance with its delivery, once."""
+    return Write(_DELIVER_DEFERRED, [{"key": transaction_hash}])
 
 
 @cache  # as many as a request has keys, which the metadata bound

@@ -48,7 +48,10 @@ async def keep_statuses_fresh(verifier: Verifier) -> None:
     """
     while True:
         await asyncio.sleep(verifier.settings.status_refresh_interval.total_seconds())
-        await refresh_statuses(verifier)
+        try:
+            await refresh_statuses(verifier)
+        except Exception:  # the next round must come
+            _logger.exception("status lists could not be refreshed")
 
 
 async def refresh_statuses(verifier: Verifier) -> int:

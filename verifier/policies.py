@@ -22,7 +22,7 @@ from byoid.presentation.status import StatusPolicy
 from byoid.relying_party.messages import QueryDefinition, QueryView, SamePersonRule, TrustRule
 from byoid.relying_party.policy import Policy
 from byoid.trust.anchors import Purpose, TrustAnchors
-from byoid.trust.signers import demanded_purposes, is_pid
+from byoid.trust.signers import demanded_purposes, is_pid, purposes_of_signers
 from byoid.trusted_lists import FollowedTrust
 from verifier.errors import NotFound
 from verifier.store import NEVER, Store
@@ -116,7 +116,7 @@ def _trust(
     trusted = listed.union(*(TrustAnchors.from_pem(pem.encode(), pinned, "pinned", pinned=True) for pem in rule.pinned))
     if not lasting and not _somebody_may_sign(trusted, purposes, pid=could_be_pid):
         raise MalformedInput(f"nobody is trusted to sign {credential.id}")
-    return _fitting(X509Trust(trusted, purposes), credential)
+    return _fitting(X509Trust(trusted, purposes), credential, lasting=lasting)
 
 
 def _somebody_may_sign(trusted: TrustAnchors, purposes: Sequence[Purpose], *, pid: bool) -> bool:
@@ -124,10 +124,12 @@ def _somebody_may_sign(trusted: TrustAnchors, purposes: Sequence[Purpose], *, pi
     return any(not pid or Purpose.PID in trusted.purposes_of(each) for each in candidates)
 
 
-def _fitting(trust: X509Trust, credential: CredentialQuery) -> X509Trust:
+def _fitting(trust: X509Trust, credential: CredentialQuery, *, lasting: bool) -> X509Trust:
     try:
         fitting(trust, credential)
     except ValueError as error:
+        if lasting:  # defined before this was a mistake: it accepts nobody
+            return X509Trust(TrustAnchors(), purposes_of_signers(mdoc=credential.format == MSO_MDOC))
         raise MalformedInput(str(error)) from error
     return trust
 
@@ -161,6 +163,13 @@ class SqlPolicies:
         """Return a policy, retired or not."""
         found = await self.named(policy_id)
         return found.policy if found else None
+
+    async def name(self, policy_id: str) -> str | None:
+        """Return what a policy is called, without making it."""
+        if (found := self._compiled.get(policy_id)) is not None:
+            return found.name
+        row = await self._store.query(policy_id)
+        return row.name if row else None
 
     async def named(self, policy_id: str) -> Named | None:
         """Return a policy with its name."""

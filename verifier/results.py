@@ -1,10 +1,12 @@
 """What services learn: how far a transaction has come, and claims and verdicts at its end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from byoid.encoding import json_dumps
+from byoid.errors import ByoidError
 from byoid.relying_party import Outcome, Progress, State
 from byoid.relying_party.messages import CredentialView, ResultView, TransactionView
 from byoid.relying_party.sql import EXPIRED, Change
@@ -14,6 +16,7 @@ from verifier.context import Verifier
 from verifier.errors import NotFound, told_to_services
 from verifier.services import KnownService
 
+_logger = logging.getLogger(__name__)
 CONCLUDED: Final = "transaction.concluded"
 _TYPES: Final = {State.DECLINED: "transaction.declined", EXPIRED: "transaction.expired"}
 
@@ -92,7 +95,10 @@ async def announcements(verifier: Verifier, change: Change) -> Sequence[Write]:
     """
     try:
         service = await verifier.services.get(change.service_id)
-    except NotFound:
+    except (
+        ByoidError
+    ) as error:  # such as a service whose key file has gone: what has changed must be written all the same
+        _logger.warning("transaction %s is told to nobody: %s", change.id, error)
         return ()
     if service.webhook is None:
         return ()
@@ -116,8 +122,7 @@ async def _view(verifier: Verifier, progress: Progress) -> TransactionView:
 
 
 async def _name(verifier: Verifier, policy_id: str) -> str:
-    named = await verifier.policies.named(policy_id)
-    return named.name if named else ""
+    return await verifier.policies.name(policy_id) or ""
 
 
 def _credentials(outcome: Outcome | None) -> dict[str, tuple[CredentialView, ...]]:

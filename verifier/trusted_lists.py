@@ -34,7 +34,12 @@ async def keep_lists_fresh(verifier: Verifier) -> None:
     """
     while verifier.settings.trusted_lists:
         await asyncio.sleep(LOOK_EVERY.total_seconds())
-        if await verifier.trust.refresh(now=verifier.clock()):
+        try:
+            changed = await verifier.trust.refresh(now=verifier.clock())
+        except Exception:  # the next look must come, or what is overdue would stay trusted
+            _logger.exception("trusted lists could not be looked at")
+            continue
+        if changed:
             _logger.info("trust has changed: %d anchors", len(verifier.anchors))
 
 

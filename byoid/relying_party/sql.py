@@ -156,6 +156,8 @@ class SqlTransactions:
 
     async def decline(self, transaction: Transaction, error: str, *, now: datetime) -> None:
         """Note the first refusal."""
+        if transaction.declined_with is not None:
+            return
         parameters = {"key": transaction.id, "error": error[:_MAX_REASON], "now": now}
         await self._change(Write(self._decline, [parameters]), transaction, State.DECLINED)
 
@@ -163,7 +165,9 @@ class SqlTransactions:
         change = Change(transaction.id, transaction.service_id, transaction.policy_id, state.value)
         try:
             await self._database.write([write, *await self._on_changed(change)])
-        except Unchanged:
+        except Unchanged as error:
+            if error.index:  # not ours, but what was to be written with it
+                raise
             return False
         return True
 

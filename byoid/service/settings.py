@@ -146,7 +146,9 @@ class ServiceSettings(BaseSettings):
 
 def _is_in(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     try:
-        return any(ip_address(host) in network for network in networks)
+        address = ip_address(host)
+        address = getattr(address, "ipv4_mapped", None) or address  # as a socket for both families shows IPv4
+        return any(address in network for network in networks)
     except ValueError:
         return False
 

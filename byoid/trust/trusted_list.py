@@ -336,6 +336,10 @@ def _is_good(service: ServiceInformation, now: datetime) -> bool:
         return False
 
 
+# What `cryptography` says of a certificate, some of it only when an extension is looked at.
+_BROKEN: Final = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
 def _anchor(name: str, purposes: frozenset[Purpose], listed: PkiObject, source: str) -> TrustAnchor | None:
     try:
         certificate = x509.load_der_x509_certificate(base64.b64decode(listed.val, validate=True))
@@ -343,5 +347,5 @@ def _anchor(name: str, purposes: frozenset[Purpose], listed: PkiObject, source: 
         return TrustAnchor(certificate, purposes, source, pinned=not constraints.ca, name=name)
     except x509.ExtensionNotFound:
         return TrustAnchor(certificate, purposes, source, pinned=True, name=name)
-    except (ValueError, x509.InvalidVersion):  # one entity's broken certificate must not take the others' trust away
+    except _BROKEN:  # one entity's broken certificate must not take the others' trust away
         return None

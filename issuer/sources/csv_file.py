@@ -25,10 +25,10 @@ def read_csv_lines(lines: Any) -> Iterator[dict[str, Any]]:
     iterator = iter(lines)
     head = next(iterator, "")
     delimiter = ";" if head.count(";") > head.count(",") else ","
-    names = next(csv.reader([head], delimiter=delimiter), [])
-    if not names or len(set(names)) != len(names):
-        raise ValueError("expected a head line with the columns' names, each once")
     try:
+        names = next(csv.reader([head], delimiter=delimiter), [])
+        if not names or len(set(names)) != len(names):
+            raise ValueError("expected a head line with the columns' names, each once")
         for cells in csv.reader(iterator, delimiter=delimiter, strict=True):
             if cells:
                 yield dict(zip((name.strip() for name in names), (cell.strip() for cell in cells), strict=True))

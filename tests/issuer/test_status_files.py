@@ -61,7 +61,7 @@ async def test_a_file_that_cannot_be_written_leaves_the_old_one(
     path = tmp_path / "a.jwt"
     _replace(path, b"old")
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError("no space left on device")
 
     monkeypatch.setattr("issuer.status_files.os.utime", full)

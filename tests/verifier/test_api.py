@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from byoid.errors import PeerError
+from byoid.errors import MalformedInput, PeerError
 from byoid.relying_party import State
 from byoid.relying_party.client import VerifierClient
 from byoid.relying_party.messages import QueryDefinition, StartTransaction, TrustRule
@@ -258,6 +258,21 @@ async def test_a_webhook_tells_of_the_first_refusal_and_of_a_request_that_nobody
         ("transaction.declined", {**about, "state": "declined"}),
         ("transaction.expired", {**about, "state": "expired"}),
     ]
+
+
+async def test_what_is_over_is_deleted_also_where_its_service_cannot_be_told(
+    run: Run, settings: VerifierSettings, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: str) -> Any:
+        raise MalformedInput("the key file of this service cannot be read")
+
+    async with run(settings, webhook_url="https://shop.test/hook", webhook_secret=SECRET) as running:
+        await running.define("pid", definition(sd_jwt_query()))
+        await running.start("pid")
+        monkeypatch.setattr(running.verifier.services, "get", broken)
+        clock.advance(timedelta(minutes=11))
+        assert await expire(running.verifier) == 1
+        assert await expire(running.verifier) == 0
 
 
 async def test_status_lists_are_fetched_once_and_anew_before_their_time_is_over(

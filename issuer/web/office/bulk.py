@@ -17,6 +17,7 @@ from issuer.web.office.visit import Visit
 
 COLUMNS: Final = ("number", "person", "state", "link", "tx_code", "guardian", "error")
 _PART: Final = 1000
+_LONGEST_KEY: Final = 200  # as the admin API takes them
 _NOBODY: Final = "Give the people: a file, or one number a line."
 _NO_CSV: Final = (
     "This file cannot be read. It must be a CSV file in UTF-8 with one column, or with the column that you name."
@@ -96,6 +97,8 @@ def people_of(visit: Visit) -> list[str]:
     found = [line.strip() for line in visit.fields.get("people", "").splitlines()]
     found += _of_file(visit.upload, column=visit.fields.get("column", "").strip())
     people = [each for each in found if each]
+    if any(len(each) > _LONGEST_KEY for each in people):
+        raise InvalidRequest(_NO_CSV)
     if not people:
         raise InvalidRequest(_NOBODY)
     return people
@@ -107,9 +110,10 @@ def _of_file(content: bytes, *, column: str) -> list[str]:
     try:
         text = content.decode("utf-8-sig")
         lines = text.splitlines()
-        if not column and not any(mark in text for mark in ",;"):
-            return lines[1:]  # the first line names the only column
-        return [str(row[column]) for row in read_csv_lines(lines)]
+        rows = list(read_csv_lines(lines))
+        if not column and all(len(row) == 1 for row in rows):  # the first line names the only column
+            return [str(cell) for row in rows for cell in row.values()]
+        return [str(row[column]) for row in rows]
     except (ValueError, KeyError) as error:
         raise InvalidRequest(_NO_CSV) from error
 

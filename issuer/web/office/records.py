@@ -35,5 +35,4 @@ async def show_webhooks(visit: Visit) -> Response:
     waiting = {row.receiver: row for row in await visit.agency.store.waiting_messages()}
     return visit.page(
         "webhooks", webhooks=await visit.agency.store.webhooks(), waiting=waiting, codes=waiting.get(CODES),
-        now=visit.agency.issuer.clock(),
     )  # fmt: skip

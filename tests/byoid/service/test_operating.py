@@ -126,6 +126,7 @@ async def test_health_is_never_refused(app: FastAPI) -> None:
     ("address", "named", "same_as"),
     [
         (PROXY, "192.0.2.1", "192.0.2.1"),
+        (f"::ffff:{PROXY}", "192.0.2.1", "192.0.2.1"),  # as a socket for both families shows it
         (PROXY, "203.0.113.9, 192.0.2.1", "192.0.2.1"),  # what a client claims stands before what the proxy saw
         (PROXY, "192.0.2.1, 10.0.0.2", "192.0.2.1"),  # two proxies of our own
         ("2001:db8:1:2::1", "", "2001:db8:1:2:ffff::2"),

@@ -5,6 +5,7 @@ from datetime import timedelta, timezone
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 
 from byoid.errors import (
     BadSignature,
@@ -220,6 +221,15 @@ def test_no_list_names_operators_of_lists(pki, publish, signers, now):
 @pytest.mark.hostile
 @pytest.mark.parametrize("broken", ["!", "", "AAAA"])
 def test_a_certificate_that_cannot_be_read_gives_no_anchor(pki, publish, signers, now, broken):
+    trusted = read(publish(entity(broken, text(pki.root.certificate))), signers, now)
+    assert len(trusted.anchors) == 1
+    assert trusted.unreadable == 1
+
+
+@pytest.mark.hostile
+def test_an_extension_that_cannot_be_read_takes_nobody_elses_trust_away(pki, forge, publish, signers, now):
+    x400 = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3002a300"))
+    broken = base64.b64encode(forge(extra=[(x400, False)])).decode()
     trusted = read(publish(entity(broken, text(pki.root.certificate))), signers, now)
     assert len(trusted.anchors) == 1
     assert trusted.unreadable == 1

@@ -71,6 +71,35 @@ async def test_an_offer_of_a_job_can_be_redeemed(office: Office) -> None:
     assert (await office.peer.wallet().redeem_offer(offer, result["tx_code"])).status_code == 200
 
 
+class Killed(BaseException):
+    """The process is gone: nothing of ours runs any more."""
+
+
+async def test_a_worker_that_is_told_to_stop_lets_another_go_on_at_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await _job(office, [f"person {number}" for number in range(10)])
+    await _start(office, job)
+
+    async def stopped(*_: Any, **__: Any) -> Any:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk, "_make", stopped)
+        with pytest.raises(asyncio.CancelledError):
+            await bulk.run(office.agency, job)
+    assert await bulk.run(office.agency, job) == 10
+
+
+async def test_people_come_after_the_last_number_that_there_is(office: Office) -> None:
+    order = {"configuration_ids": ["pid_sd_jwt"]}
+    job = (await office.call("POST", "/bulk-offers", json=order)).json()["id"]
+    later = {"first": 5, "people": ["somebody"]}
+    assert (await office.call("POST", f"/bulk-offers/{job}/people", json=later)).status_code == 204
+    await bulk.append_people(office.agency, job, [f"person {number}" for number in range(7)])
+    assert await bulk.count_people(office.agency, job) == 8
+
+
 @pytest.mark.parametrize("moment", ["before the batch is written", "while it is written", "between two batches"])
 async def test_a_killed_worker_leaves_no_double_offer(
     office: Office, monkeypatch: pytest.MonkeyPatch, moment: str
@@ -86,12 +115,12 @@ async def test_a_killed_worker_leaves_no_double_offer(
         nonlocal calls
         calls += 1
         if calls == {"_settle": 2, "_row": 400, "_make": 3}[real.__name__]:
-            raise asyncio.CancelledError
+            raise Killed
         return real(*arguments, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(bulk, target[moment], dies)
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(Killed):
             await bulk.run(office.agency, job)
     made = await office.peer.count("offer")
     assert 0 < made < 600 and made % bulk.BATCH == 0
