@@ -31,7 +31,7 @@ _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 RATES: Final[Mapping[Limited, tuple[int, timedelta]]] = {
     Limited.REGISTER: (600, _HOUR),
     Limited.SIGN_IN: (600, 5 * _MINUTE),
-    Limited.RECOVER: (30, _HOUR),
+    Limited.RECOVER: (30, 5 * _MINUTE),
     Limited.OPEN: (60, _MINUTE),
     Limited.IMPORT: (20, _HOUR),
     Limited.MAIL: (5, _HOUR),

@@ -4,22 +4,24 @@ Written at once or for later, sent by a job, at least once. A notice is taken by
 is killed only delays it. RFC 8030 5 (request), 7.3 (a subscription that is gone); content by `web_push` or `letters`.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from byoid.encoding import json_dumps
-from byoid.errors import OAuthError, PeerError
+from byoid.errors import ByoidError, OAuthError, PeerError
 from byoid.service.database import Database
 from byoid.service.smtp import REFUSED_FOR_GOOD
 from wallet import notice_store as store
 from wallet.mail import Mail
 from wallet.notice_tables import Channel, Notice
 from wallet.push_client import PushClient
-from wallet.subscriptions import Address, Subscribed, Subscriptions
+from wallet.subscriptions import Address, NoSuchSubscription, Subscribed, Subscriptions
 from wallet.vault.keys import PersonId
 from wallet.web_push import PushAddress
 
@@ -84,7 +86,7 @@ class Notices:
         """Try every notice that is due; return how many arrived."""
         arrived = 0
         while taken := (await self.database.execute(store.TAKE, {"now": now, "later": now + LEASE})).rows:
-            arrived += sum([await self._deliver(row, now=now) for row in taken])
+            arrived += sum(await asyncio.gather(*(self._deliver(row, now=now) for row in taken)))
         return arrived
 
     async def _put(self, person: PersonId, kind: Notice, at: datetime) -> None:
@@ -99,22 +101,23 @@ class Notices:
     async def _deliver(self, row: Any, *, now: datetime) -> bool:
         target = (await self.database.fetch(store.TARGET, {"of_id": row.subscription_id})).first()
         counted = {"of_id": row.id, "counted": row.tries}
-        if target is None:
+        if target is None or not (target.security if row.kind == Notice.SECURITY else target.cards):
             await self.database.execute(store.DONE, counted)
             return False
         try:
             await self._send(self.subscriptions.opened(target).address, Notice(row.kind), now=now)
-        except PeerError as error:
+        except ByoidError as error:
             _logger.info("notice %s by %s did not arrive: %s", row.kind, target.channel, error)
             await self._later(row, target, error, now=now)
             return False
         await self.database.execute(store.DONE, counted)
         return True
 
-    async def _later(self, row: Any, target: Any, error: PeerError, *, now: datetime) -> None:
-        push = target.channel == Channel.PUSH
-        if error.status in _GONE if push else (error.status or 0) >= REFUSED_FOR_GOOD:
-            await self.subscriptions.remove(target.person_id, target.id)
+    async def _later(self, row: Any, target: Any, error: ByoidError, *, now: datetime) -> None:
+        status = error.status if isinstance(error, PeerError) else None
+        if status in _GONE if target.channel == Channel.PUSH else (status or 0) >= REFUSED_FOR_GOOD:
+            with suppress(NoSuchSubscription):  # its owner was faster
+                await self.subscriptions.remove(target.person_id, target.id)
         elif row.tries > len(BACKOFF):
             await self.database.execute(store.DONE, {"of_id": row.id, "counted": row.tries})
         else:

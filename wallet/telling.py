@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from byoid.service.connection import Conflict
 from wallet.notices import Notices
 from wallet.recovery import Locked, Recovered, RecoveryBegun
 from wallet.vault.context import Vault
@@ -38,8 +37,8 @@ class TellingDoor:
         if (person := _concerned(result)) is not None:
             try:
                 await self._notices.tell(person, now=self._clock())
-            except Conflict:  # the subscription ended this very moment
-                _logger.warning("a notice about security was not written")
+            except Exception:  # what the vault has done is done, and its answer must reach who asked
+                _logger.exception("a notice about security was not written")
         return result
 
 

@@ -157,7 +157,11 @@ class _BoundedTransport(httpx2.AsyncBaseTransport):
         if url.scheme != "https" and not (url.scheme == "http" and self._loopback_http and is_loopback(url.host)):
             raise Forbidden("expected an https address")
         deadline = asyncio.get_running_loop().time() + TOTAL_SECONDS
-        response = await self._inner.handle_async_request(request)
+        try:
+            async with asyncio.timeout_at(deadline):  # a header that drips in is no better than a body that does
+                response = await self._inner.handle_async_request(request)
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout("the answer takes too long") from error
         if response.headers.get("content-encoding", "identity") != "identity":
             await response.aclose()
             raise TooLarge("the answer is compressed, which was not asked for")

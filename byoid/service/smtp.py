@@ -23,8 +23,11 @@ def write_message(to: str, *, sender: str, subject: str, text: str) -> EmailMess
     message = EmailMessage()
     try:
         message["From"], message["To"], message["Subject"] = sender, to, subject
+        meant = [each.addr_spec for each in message["To"].addresses]
     except ValueError as error:  # such as a line break, which would begin another header
         raise PeerError("expected an e-mail address", status=REFUSED_FOR_GOOD) from error
+    if meant != [to]:  # encoded words can say others than they show (RFC 2047)
+        raise PeerError("expected one e-mail address, as it is written", status=REFUSED_FOR_GOOD)
     message.set_content(text)
     return message
 

@@ -10,11 +10,11 @@ from benchmarks.load.laboratory import Laboratory
 from benchmarks.load.ledger import Failure
 from benchmarks.load.postgres import Postgres
 
-SECONDS = 15
+SECONDS = 60
 WALLETS = 4
-DELETE_AN_ISSUANCE = "DELETE FROM issuance WHERE id = (SELECT min(id) FROM issuance WHERE status = 'valid')"
-SHARE_A_STATUS_INDEX = (
-    "UPDATE issuance AS a SET status_index = b.status_index "
+DELETE_AN_ISSUANCE = "DELETE FROM issuance WHERE status_list_id = $1 AND status_index = $2"
+SHARE_A_PLACE = (
+    "UPDATE issuance AS a SET status_list_id = b.status_list_id, status_index = b.status_index "
     "FROM (SELECT * FROM issuance ORDER BY id LIMIT 1) AS b WHERE a.id = (SELECT max(id) FROM issuance)"
 )
 
@@ -33,15 +33,16 @@ async def test_nothing_is_lost_and_nothing_is_there_twice_whatever_is_killed() -
         assert "database" in summary["outages"]
 
         lost, duplicated = Fault("lost", "an issuance at"), Fault("duplicated", "a recorded place is there 2 times")
-        await damage(laboratory, SHARE_A_STATUS_INDEX)
+        delivered = next(place for issued in run.ledger.issued for place in issued.places)
+        await damage(laboratory, SHARE_A_PLACE)
         assert await finds(laboratory, run, duplicated)
-        await damage(laboratory, DELETE_AN_ISSUANCE)
+        await damage(laboratory, DELETE_AN_ISSUANCE, *delivered)
         assert await finds(laboratory, run, lost)
 
 
-async def damage(laboratory: Laboratory, statement: str) -> None:
+async def damage(laboratory: Laboratory, statement: str, *values: str | int) -> None:
     async with laboratory.postgres.connected(laboratory.databases["issuer"]) as connection:
-        await connection.execute(statement)
+        await connection.execute(statement, *values)
 
 
 async def finds(laboratory: Laboratory, run: Run, fault: Fault) -> bool:

@@ -65,7 +65,9 @@ async def card_deletion_page(card_id: str, request: Request, site: SiteContext, 
     """Ask whether a card is really to be deleted."""
     card = await load_card(visit.contents, card_id, now=site.wallet.clock())
     say = site.catalogue(request)
-    confirm = views.confirm_card_deletion(card_id, views.card_name(card.content, say), say)
+    same = card_formats.format_links(_faces(await load_deck(visit.contents), say), card_id, say)
+    formats = [link.label for link in same]
+    confirm = views.confirm_card_deletion(card_id, views.card_name(card.content, say), formats, say)
     return site.render(request, "confirm.html", visit=visit, tab="cards", confirm=confirm)
 
 

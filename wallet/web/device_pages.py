@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from wallet.cards import load_cards, load_samples
+from wallet.cards import load_deck
 from wallet.web import notification_pages, views
 from wallet.web.card_formats import one_of_each
 from wallet.web.site import PageRoute, SiteContext, Visitor
@@ -47,8 +47,8 @@ async def service_worker() -> Response:
 @router.get("/settings/device/copy")
 async def copy(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Give out what is kept on the device: all cards in the citizen's language, without links or buttons."""
-    say, copies = site.catalogue(request), await load_samples(visit.contents)
-    kept = {card.id: (card, copies[card.id]) for card in await load_cards(visit.contents)}
+    say, deck = site.catalogue(request), await load_deck(visit.contents)
+    kept = {card.id: (card, (deck.stocks[card.id].sample,)) for card in deck.cards}
     faces = one_of_each([(card, views.card_face(card, found, say)) for card, found in kept.values()])
     cards = [{"face": face, "lines": views.card_lines(kept[face.id][0], kept[face.id][1][0], say)} for face in faces]
     response = site.render(request, "copy.html", cards=cards)

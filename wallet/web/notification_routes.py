@@ -60,7 +60,7 @@ class MailWanted(Wanted):
     """An e-mail address that wants notices."""
 
     channel: Literal["mail"]
-    address: str = Field(max_length=254, pattern=r"^[^@\s<>\"(),:;\\\[\]]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$")
+    address: str = Field(max_length=254, pattern=r"^[^@\s<>\"(),:;\\\[\]?\x00-\x1f\x7f]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$")
 
 
 class CodeText(ApiMessage):
@@ -112,6 +112,7 @@ def _add_subscriptions(router: APIRouter) -> None:
         if isinstance(wanted, MailWanted):
             wallet.notices.require_mail()
             await wallet.limits.spend(Limited.MAIL, visit.person)
+            await wallet.limits.spend(Limited.MAIL, wanted.address.casefold())  # by whatever wallet it is asked
             address = Address.model_validate({"mail": wanted.address, "language": language_of(request)})
         else:
             keys = wanted.subscription.keys

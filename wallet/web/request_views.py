@@ -193,7 +193,9 @@ def request_view(consent: ConsentView, catalogue: Catalogue) -> RequestView:
         transactions=tuple(_transaction(each, catalogue) for each in consent.transactions),
         satisfiable=consent.satisfiable,
         wanted=tuple(_wanted(each) for each in consent.credentials if not each.options),
-        unusable=tuple(_unusable(each, catalogue) for asked in consent.credentials for each in asked.unusable),
+        unusable=tuple(
+            _unusable(each, asked.type, catalogue) for asked in consent.credentials for each in asked.unusable
+        ),
     )
 
 
@@ -243,9 +245,9 @@ def _objection(found: ShownPolicy | None, catalogue: Catalogue) -> str:
     return found.description or catalogue.gettext(OBJECTIONS[found.readable])
 
 
-def _unusable(card: UnusableCard, catalogue: Catalogue) -> UnusableView:
+def _unusable(card: UnusableCard, type_: str, catalogue: Catalogue) -> UnusableView:
     state = state_view(card.reason, catalogue)
-    return UnusableView(card.card_id, nearest(card.names, catalogue.language), state.label, state.explanation)
+    return UnusableView(card.card_id, nearest(card.names, catalogue.language) or type_, state.label, state.explanation)
 
 
 def _claim(option: CardOption, claim: ShownClaim, catalogue: Catalogue) -> Line:

@@ -64,6 +64,7 @@ DELETION: Final = (
     "Keep it",
     "Delete it",
 )
+DELETION_OF_SEVERAL: Final = "This card is in your wallet in several formats. All of them are deleted: %(formats)s."
 
 
 @dataclass(frozen=True)
@@ -181,11 +182,17 @@ def catalogue_view(entry: CatalogueEntry, catalogue: Catalogue) -> CatalogueView
     return CatalogueView(entry.credential_issuer, issuer_name(entry, catalogue), host, entry.signed, kinds)
 
 
-def confirm_card_deletion(card_id: str, name: str, catalogue: Catalogue) -> Confirm:
-    """Ask before a card is deleted."""
+def confirm_card_deletion(card_id: str, name: str, formats: Sequence[str], catalogue: Catalogue) -> Confirm:
+    """Ask before a card is deleted, in all formats if it has several."""
     heading, what, issuer, no, yes = (catalogue.gettext(text) for text in DELETION)
+    several = [catalogue.gettext(DELETION_OF_SEVERAL) % {"formats": ", ".join(formats)}] if formats else []
     return Confirm(
-        heading, (what % {"card": name}, issuer), yes, no, back=f"/cards/{card_id}", action=f"/cards/{card_id}/deletion"
+        heading,
+        (what % {"card": name}, *several, issuer),
+        yes,
+        no,
+        back=f"/cards/{card_id}",
+        action=f"/cards/{card_id}/deletion",
     )
 
 
@@ -293,4 +300,4 @@ def _holder(card: Card, copies: Sequence[Copy]) -> str:
 def every_text() -> set[str]:
     """Return every English text in this module, for the test that none lacks a translation."""
     states = {text for label, _, explanation in STATES.values() for text in (label, explanation) if text}
-    return states | {*USES.values(), *NOTICES.values(), *DELETION}
+    return states | {*USES.values(), *NOTICES.values(), *DELETION, DELETION_OF_SEVERAL}

@@ -37,3 +37,14 @@ async def test_what_a_server_says_of_a_recipient_counts(
     with pytest.raises(PeerError) as caught:
         await MailServer("smtps://mail.example.org").send(message)
     assert ((caught.value.status or 0) >= REFUSED_FOR_GOOD) is for_good
+
+
+@pytest.mark.hostile
+def test_an_address_is_what_it_shows() -> None:
+    hidden = "=?utf-8?q?victim=40bank.example=2C?=x@att.example"
+    with pytest.raises(PeerError) as caught:
+        write_message(hidden, sender="a@example.org", subject="s", text="t")
+    assert caught.value.status == REFUSED_FOR_GOOD
+    assert (
+        write_message("a.b+x@example.org", sender="a@example.org", subject="s", text="t")["To"] == "a.b+x@example.org"
+    )

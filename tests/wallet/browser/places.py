@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import update
 
 from byoid.encoding import b64u_encode
 from byoid.fetch import StatusListCache
@@ -38,7 +39,7 @@ from issuer.settings import IssuerSettings
 from issuer.sources.mapping import load_mapping
 from issuer.sources.sql import SqlSource
 from issuer.status_lists import publish
-from issuer.tables import CredentialStatus
+from issuer.tables import CredentialStatus, StatusList
 from tests.wallet.browser.letterbox import letterbox
 from wallet import app as wallet_app
 from wallet.settings import WalletSettings
@@ -144,10 +145,17 @@ class Places:
             yield
         finally:
             self.clock.ahead = timedelta(0)
+            self.run(self._publish_anew())
             self._forget_lists()
 
+    async def _publish_anew(self) -> None:
+        """Let the issuer sign its lists anew: those that it has seem to come from the future."""
+        issuer = self.issuer_app.state.issuer
+        await issuer.store.database.execute(update(StatusList).values(changed=StatusList.changed + 1))
+        await publish(issuer)
+
     def _forget_lists(self) -> None:
-        """Let the wallet look at status lists anew: those that it has seem to come from the future."""
+        """Let the wallet look at status lists anew."""
         statuses = self.wallet_app.state.site.wallet.verifiers.statuses
         statuses._kept.clear()
         statuses._bytes = 0
