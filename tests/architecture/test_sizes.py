@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("byoid", "issuer", "verifier", "wallet", "demo", "benchmarks")
+PACKAGES = ("byoid", "issuer", "verifier", "wallet", "demo", "benchmarks", "conformance")
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50
 
