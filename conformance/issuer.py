@@ -1,0 +1,163 @@
+"""Our issuer under the plans of the suite in which the suite plays the wallet: OpenID4VCI 1.0, and with HAIP."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatch
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+
+from byoid.keys import PrivateKey
+from conformance.issuer_setup import ASSERTING, ATTESTED, PASSWORD, TLS, USERNAME, Tested, client_key, jwk, serving
+from conformance.suite import Outcome, Running, Suite, Variant
+
+ALIAS: Final = "byoid-issuer"
+HAIP: Final = "oid4vci-1_0-issuer-haip-test-plan"
+PLAIN: Final = "oid4vci-1_0-issuer-test-plan"
+_FORMATS: Final = ("sd_jwt_vc", "mdoc")
+_CONFIGURATIONS: Final = {"sd_jwt_vc": "pid_sd_jwt", "mdoc": "pid_mdoc"}
+_CLIENTS: Final = {"client_attestation": ATTESTED, "private_key_jwt": ASSERTING, "mtls": TLS}
+_GRANTS: Final = {"authorization_code": "authorization", "pre_authorization_code": "pre-authorized"}
+_SECOND: Final = "?dummy1=lorem&dummy2=ipsum"  # of the second client's callback, as the suite documents
+
+
+def _haip(format_: str, initiated: str) -> tuple[str, Variant]:
+    return HAIP, {"credential_format": format_, "vci_authorization_code_flow_variant": initiated}
+
+
+PLANS: Final[Sequence[tuple[str, Variant]]] = [
+    *(_haip(*each) for each in product(_FORMATS, ("wallet_initiated", "issuer_initiated"))),
+]
+
+
+def label(plan: str, variant: Variant) -> str:
+    """Return a plan's name with the values of its variant."""
+    return f"{plan} {' '.join(variant.values())}"
+
+
+async def run(
+    suite_url: str, *, only: str = "*", report: Callable[[str, Outcome], None],
+    plans: Sequence[tuple[str, Variant]] = PLANS,
+) -> list[tuple[str, Outcome]]:  # fmt: skip
+    """Run all plans, one module after the other.
+
+    Args:
+        suite_url: where the suite is.
+        only: a glob on the names of modules.
+        report: told of each module that has ended.
+        plans: which plans.
+    """
+    found: list[tuple[str, Outcome]] = []
+    callback = f"{suite_url}/test/a/{ALIAS}/callback"
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            Suite(suite_url) as suite,
+            serving(
+                Path(folder), suite_url=suite_url, callbacks=(callback, callback + _SECOND), overrides={}
+            ) as tested,
+        ):
+            for plan, variant in plans:
+                id_, modules = await suite.plan(plan, variant, configuration(tested, variant, suite_url=suite_url))
+                for module, own in modules:
+                    if fnmatch(module, only):
+                        staff = Staff(tested, {**variant, **own})
+                        outcome = await suite.run(id_, module, own, drive=staff.drive)
+                        report(label(plan, variant), outcome)
+                        found.append((label(plan, variant), outcome))
+    return found
+
+
+def configuration(tested: Tested, variant: Variant, *, suite_url: str) -> dict[str, Any]:
+    """Return the plan's configuration: the suite's keys, our certificates, and what its browser does on our pages."""
+    provider = PrivateKey.from_pem(tested.pem("wallet-provider.key").encode())
+    x5c = _x5c(tested.pem("wallet-provider.pem"))
+    attester = {"keys": [{**jwk(provider, kid="wallet-provider"), "x5c": x5c}]}
+    clients = _CLIENTS[variant.get("client_auth_type", "client_attestation")]
+    return {
+        "alias": ALIAS,
+        "description": "byoid issuer",
+        "vci": {
+            "credential_issuer_url": tested.url,
+            "credential_configuration_id": _CONFIGURATIONS[variant["credential_format"]],
+        },
+        "client_attestation": {
+            "issuer": "https://wallet-provider.example", "attester_jwks": attester, "key_attestation_jwks": attester,
+        },
+        **_client(tested, clients[0], number=""),
+        **_client(tested, clients[1], number="2"),
+        "credential": {
+            "trust_anchor_pem": tested.pem("agency-root.pem"),
+            "status_list_trust_anchor_pem": tested.pem("agency-root.pem"),
+        },
+        "browser": _browser(tested, suite_url),
+    }  # fmt: skip
+
+
+def _client(tested: Tested, client_id: str, *, number: str) -> dict[str, Any]:
+    if client_id in ATTESTED:
+        key = jwk(PrivateKey.generate(), kid=client_id)
+        return {f"client{number}": {"client_id": client_id, "jwks": {"keys": [key]}}}
+    name = client_key(client_id)
+    pem = tested.pem(f"{name}.key")
+    key = jwk(PrivateKey.from_pem(pem.encode()), kid=client_id)
+    return {
+        f"client{number}": {"client_id": client_id, "jwks": {"keys": [key]}},
+        f"mtls{number}": {"cert": tested.pem(f"{name}.pem"), "key": pem},
+    }
+
+
+def _browser(tested: Tested, suite_url: str) -> list[Mapping[str, Any]]:
+    """Say how the suite's browser signs in and agrees, by the ids of our forms."""
+    sign_in = [
+        ["text", "id", "username", USERNAME], ["text", "id", "password", PASSWORD], ["click", "id", "login"],
+    ]  # fmt: skip
+    ours = f"{tested.url}/authorize*"
+    back = f"{suite_url}/test/a/{ALIAS}/callback*"
+    return [
+        {
+            "match": ours,
+            "tasks": [
+                {"task": "sign in", "match": ours, "commands": sign_in},
+                {"task": "agree", "match": ours, "commands": [["click", "id", "consent-approve"]]},
+                {"task": "end", "match": back, "commands": [["wait", "id", "submission_complete", 10]]},
+            ],
+        }
+    ]
+
+
+class Staff:
+    """The agency's staff during one module: they make the offers that the suite's wallet waits for."""
+
+    def __init__(self, tested: Tested, variant: Variant) -> None:
+        self._tested, self._variant = tested, variant
+        self._offers = 0
+        self._tx_code: str | None = None
+
+    async def drive(self, running: Running) -> None:
+        """Do what the module waits for."""
+        shown = await running.exposed()
+        if self._tx_code and (endpoint := shown.get("tx_code_endpoint")):
+            code, self._tx_code = self._tx_code, None
+            await _open(endpoint, {"code": code})
+        elif endpoint := shown.get("credential_offer_endpoint"):
+            asked = sum(each.get("src") == "VCIWaitForCredentialOffer" for each in await running.log())
+            if asked > self._offers:
+                self._offers = asked
+                await self._offer(endpoint)
+
+    async def _offer(self, endpoint: str) -> None:
+        grant = _GRANTS[self._variant.get("vci_grant_type", "authorization_code")]
+        made = await self._tested.offer(_CONFIGURATIONS[self._variant["credential_format"]], grant=grant)
+        self._tx_code = made["tx_code"]
+        await _open(endpoint, {"credential_offer_uri": made["uri"]})
+
+
+async def _open(url: str, parameters: Mapping[str, str]) -> None:
+    async with httpx2.AsyncClient(verify=False, timeout=60) as browser:  # the suite's own certificate
+        await browser.get(url, params=parameters)
+
+
+def _x5c(pem: str) -> list[str]:
+    return ["".join(each.split("-----")[0].split()) for each in pem.split("-----BEGIN CERTIFICATE-----")[1:]]

@@ -1,0 +1,166 @@
+"""The issuer that the suite tests: as shipped, with everything that is the suite's given to it as files and settings.
+
+The register is the demo's. The suite plays the wallet, so it has the wallet provider's key, and clients in a folder.
+"""
+
+import asyncio
+import json
+import secrets
+import sqlite3
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx2
+from fastapi import FastAPI
+
+from byoid.encoding import b64u_encode
+from byoid.keys import PrivateKey, certificate_hash_b64u
+from byoid.service.settings import DEMO_KEY_ID
+from byoid.trust.pki import SubjectName, make_root, to_pem
+from demo.agency import MAPPING, staff_key
+from demo.people import make_register
+from demo.pki import make_pki
+from demo.servers import running
+from demo.tls import make_certificate
+from issuer.app import create_app
+from issuer.jobs import run_jobs
+from issuer.people import add_account
+from issuer.settings import IssuerSettings
+
+PORT: Final = 9441
+PEOPLE: Final = 200  # in the register
+USERNAME: Final = "citizen"
+PASSWORD: Final = "a-password-of-the-citizen"  # noqa: S105  # of an account that lives as long as the run
+ATTESTED: Final = ("attested-1", "attested-2")  # client ids, by how they authenticate
+ASSERTING: Final = ("asserting-1", "asserting-2")
+TLS: Final = ("tls-1", "tls-2")
+_QUERY: Final = "SELECT * FROM person WHERE person_number = :person"
+_SOMEBODY: Final = (
+    "SELECT person_number FROM person WHERE deceased_on IS NULL AND guardian IS NULL AND birth_country IS NOT NULL"
+)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The issuer that runs, and the folder with everybody's keys."""
+
+    folder: Path
+    url: str
+    person: str
+    staff: httpx2.AsyncClient
+
+    @property
+    def pki(self) -> Path:
+        """Keys and certificates."""
+        return self.folder / "pki"
+
+    def pem(self, name: str) -> str:
+        """Return a certificate or key of the folder."""
+        return (self.pki / name).read_text("ascii")
+
+    async def offer(self, configuration_id: str, *, grant: str, tx_code: bool = True) -> dict[str, Any]:
+        """Make an offer, as the agency's staff do: `uri`, `link`, `tx_code`."""
+        wanted: dict[str, Any] = {"configuration_ids": [configuration_id], "grant": grant, "tx_code": tx_code}
+        if grant == "pre-authorized":
+            wanted["person"] = self.person
+        answer = (await self.staff.post(f"{self.url}/admin/offers", json=wanted)).raise_for_status()
+        return dict(answer.json())
+
+
+def client_key(client_id: str) -> str:
+    """Return the name of a client's files in the folder of keys."""
+    return f"client-{client_id}"
+
+
+def prepare(folder: Path, *, suite_url: str, callbacks: tuple[str, ...]) -> None:
+    """Write what an operator has: certificates, the register, whom to trust, the clients."""
+    now = datetime.now(UTC)
+    make_pki(folder / "pki", host="localhost", now=now)
+    make_certificate(folder, host="localhost", now=now)
+    parts = urlsplit(suite_url)
+    suite = ssl.get_server_certificate((parts.hostname or "localhost", parts.port or 443))
+    (folder / "trusted.pem").write_text((folder / "ca.pem").read_text("ascii") + suite, "ascii")
+    make_register(folder / "register.db", count=PEOPLE)
+    source = f'kind = "sql"\nmapping = "{MAPPING}"\nurl = "sqlite:///{folder / "register.db"}"\nquery = "{_QUERY}"\n'
+    (folder / "source.toml").write_text(source, "utf-8")
+    (folder / "recognition.toml").write_text('kind = "accounts"\n', "utf-8")
+    (folder / "clients").mkdir()
+    for client_id in (*ASSERTING, *TLS):
+        key = PrivateKey.generate()
+        root = make_root(SubjectName(client_id), key=key, now=now)
+        path = folder / "pki" / client_key(client_id)
+        path.with_suffix(".key").write_bytes(key.to_pem())
+        path.with_suffix(".pem").write_bytes(to_pem(root.certificate))
+        client: dict[str, Any] = {"client_id": client_id, "redirect_uris": callbacks}
+        if client_id in ASSERTING:
+            client |= {"authentication": "private_key_jwt", "jwks": {"keys": [jwk(key, kid=client_id, private=False)]}}
+        else:
+            thumbprint = certificate_hash_b64u(root.certificate)
+            client |= {"authentication": "self_signed_tls_client_auth", "certificates": [thumbprint]}
+        (folder / "clients" / f"{client_id}.json").write_text(json.dumps(client), "utf-8")
+
+
+def jwk(key: PrivateKey, *, kid: str, private: bool = True) -> dict[str, Any]:
+    """Return a key as the suite takes it: with `kid`, `use` and `alg`."""
+    return {**(key.to_jwk() if private else key.public.jwk), "kid": kid, "use": "sig", "alg": key.algorithm}
+
+
+def settings(folder: Path, *, overrides: Mapping[str, Any]) -> IssuerSettings:
+    """Return the operator's settings."""
+    return IssuerSettings.load(**{
+        "profile": "demo",  # makes its own tables; no limit of requests for one address
+        "public_url": f"https://localhost:{PORT}",
+        "database_url": f"sqlite:///{folder / 'issuer.db'}",
+        "sealing_keys": f"{DEMO_KEY_ID}-issuer:{b64u_encode(secrets.token_bytes(32))}",
+        "agency_name": "Gemeinde Lindenmoor",
+        "keys": folder / "pki",
+        "trust": folder / "pki" / "trust.toml",
+        "clients": folder / "clients",
+        "source": folder / "source.toml",
+        "recognition": folder / "recognition.toml",
+        "ca_file": folder / "trusted.pem",
+        "allowed_networks": ("127.0.0.0/8",),
+        "publish_interval": "PT1S",
+        "log_level": "warning",
+        **overrides,
+    })  # fmt: skip
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, *, suite_url: str, callbacks: tuple[str, ...], overrides: Mapping[str, Any]
+) -> AsyncIterator[Tested]:
+    """Serve the issuer until the block ends, with its jobs, an account and a key for the agency's staff."""
+    prepare(folder, suite_url=suite_url, callbacks=callbacks)
+    chosen = settings(folder, overrides=overrides)
+    app = create_app(chosen)
+    tls = (folder / "tls.pem", folder / "tls.key")
+    async with running({PORT: app}, host="localhost", tls=tls), _working(app):
+        person = _person(folder)
+        await add_account(app.state.agency, USERNAME, PASSWORD, person, actor="conformance")
+        headers = {"Authorization": f"Bearer {await staff_key(app)}"}
+        trusted = ssl.create_default_context(cafile=folder / "ca.pem")
+        async with httpx2.AsyncClient(verify=trusted, headers=headers) as staff:
+            yield Tested(folder, chosen.public_url, person, staff)
+
+
+@asynccontextmanager
+async def _working(app: FastAPI) -> AsyncIterator[None]:
+    """Do the agency's jobs, such as publishing status lists."""
+    jobs = asyncio.create_task(run_jobs(app.state.agency), name="jobs")
+    try:
+        yield
+    finally:
+        jobs.cancel()
+        await asyncio.gather(jobs, return_exceptions=True)
+
+
+def _person(folder: Path) -> str:
+    with closing(sqlite3.connect(folder / "register.db")) as register:
+        return str(register.execute(_SOMEBODY).fetchone()[0])
