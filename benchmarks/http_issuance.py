@@ -31,6 +31,7 @@ from byoid.jose import prepare_jws
 from byoid.keys import PrivateKey
 from byoid.oauth.client_attestation import prepare_client_attestation_pop
 from byoid.oauth.dpop import prepare_dpop_proof
+from byoid.service.serving import OneWriteProtocol
 from byoid.service.trust_files import load_signer
 from byoid.signing import SoftwareSigner, sign_now
 from issuer.attributes import Record
@@ -303,7 +304,7 @@ def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
         Route("/bench/bulk", bulk_job, methods=["POST"]),
     ]  # fmt: skip
     spare_application()  # as `issuer.app:from_environment` does
-    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning")
+    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning", http=OneWriteProtocol)
 
 
 if __name__ == "__main__":

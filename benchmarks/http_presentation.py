@@ -296,6 +296,7 @@ def _server(folder: Path) -> Iterator[tuple[int, int]]:
     command = [
         sys.executable, "-m", "uvicorn", "--factory", "benchmarks.http_presentation:application", "--port", str(port),
         "--no-access-log", "--log-level", "warning", "--no-proxy-headers", "--no-server-header",
+        "--http", "byoid.service.serving:OneWriteProtocol",
     ]  # fmt: skip
     process = subprocess.Popen(command, env={**os.environ, _SETTINGS: str(folder)})  # noqa: S603 (our own command)
     try:

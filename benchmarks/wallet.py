@@ -29,6 +29,7 @@ import httpx2
 
 from benchmarks.yardstick import Result, Yardstick
 from byoid.encoding import b64u_encode
+from byoid.service.serving import OneWriteProtocol
 from demo import scenario
 from demo.agency import AgencyClient, create_issuer, publishing, staff_key
 from demo.citizen import Citizen
@@ -316,7 +317,7 @@ def serve(settings: dict[str, Any], port: int) -> None:
         return JSONResponse({"person": visit.person})
 
     app.add_route("/bench/fill", fill, methods=["POST"])
-    uvicorn.run(app, host="localhost", port=port, access_log=False, log_level="warning")
+    uvicorn.run(app, host="localhost", port=port, access_log=False, log_level="warning", http=OneWriteProtocol)
 
 
 async def _fill(wallet: Any, visit: Any, pki: Path) -> None:

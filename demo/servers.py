@@ -9,6 +9,8 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from byoid.service.serving import OneWriteProtocol
+
 _START_SECONDS: Final = 30
 
 
@@ -46,7 +48,7 @@ def _config(app: FastAPI, port: int, host: str, tls: tuple[Path, Path] | None) -
     certificate, key = tls or (None, None)
     return uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, lifespan="on",
-        ssl_certfile=certificate, ssl_keyfile=key, timeout_graceful_shutdown=3,
+        ssl_certfile=certificate, ssl_keyfile=key, timeout_graceful_shutdown=3, http=OneWriteProtocol,
     )  # fmt: skip
 
 

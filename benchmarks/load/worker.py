@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from byoid.service import logging as service_logging
+from byoid.service.serving import OneWriteProtocol
 from issuer.attributes import Record
 
 _RECORD: Final[Record] = {
@@ -87,7 +88,9 @@ async def serve(ports: dict[str, int]) -> None:
 
 def _server(role: str) -> uvicorn.Server:
     return uvicorn.Server(
-        uvicorn.Config(application(role), access_log=False, log_config=None, timeout_graceful_shutdown=3)
+        uvicorn.Config(
+            application(role), access_log=False, log_config=None, timeout_graceful_shutdown=3, http=OneWriteProtocol
+        )
     )
 
 

@@ -15,6 +15,7 @@ import uvicorn
 
 from byoid.service import logging as service_logging
 from byoid.service.migrations import Migrations
+from byoid.service.serving import OneWriteProtocol
 from byoid.service.settings import KEY_BYTES, ServiceSettings, SettingsError
 
 GRACE_SECONDS: Final = 20  # what has begun is answered for so long after SIGTERM
@@ -47,7 +48,7 @@ def commands(
         service_logging.configure(level=loaded.log_level)
         uvicorn.run(
             factory, factory=True, host=host, port=port, workers=workers, access_log=False, log_config=None,
-            proxy_headers=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
+            http=OneWriteProtocol, proxy_headers=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
         )  # fmt: skip
 
     @app.command()
