@@ -79,11 +79,6 @@ def server_metadata(
         dpop_signing_alg_values_supported=PROOF_ALGORITHMS,
         client_attestation_signing_alg_values_supported=PROOF_ALGORITHMS,
         client_attestation_pop_signing_alg_values_supported=PROOF_ALGORITHMS,
-        client_attestation_pop_methods_supported=(
-            "attestation_pop_jwt",
-            "dpop_combined",
-            *(() if demanded else ("none",)),
-        ),
         tls_client_certificate_bound_access_tokens=any("tls" in each for each in registered) or None,
         pre_authorized_grant_anonymous_access_supported=not demanded,
         status_list_aggregation_endpoint=f"{url}/status",

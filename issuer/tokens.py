@@ -116,21 +116,33 @@ async def _refresh(issuer: Issuer, request: RefreshTokenRequest, client: Client)
     grant = await issuer.store.grant_for_refresh(refresh_hash, now=issuer.clock())
     if grant is None or grant.client_id != client.client_id:
         raise InvalidGrant("the refresh token is wrong, revoked or expired, or is not this client's")
-    # Attested wallets are bound by their instance key too, which may outlive a DPoP key (OpenID4VCI 14.5, ABCA 9).
-    bound = (grant.instance_jkt, grant.dpop_jkt, grant.certificate_hash)
-    if bound != (client.instance_jkt, client.dpop_jkt, client.certificate_hash):
-        raise InvalidGrant("the refresh token is bound to another key")
+    _require_holder(grant, client)
     _narrow(grant.configuration_ids, request)
     token = _random()
     parameters = {
         "token_hash": issuer.hash("access token", token.encode()),
         "until": issuer.until(issuer.settings.access_token_lifetime),
+        "dpop_jkt": client.dpop_jkt,
         "wallet_status": client.status.to_claim() if client.status else None,
         "wallet_until": client.status_maintained_until,
     }
     steps = [writes.rotate_token(refresh_hash, parameters)]
     await spend_and_write(issuer, client.once, steps, refusal=InvalidGrant("the refresh token was revoked"))
     return _response(issuer, client, token, None, grant.configuration_ids, by_details=grant.by_details)
+
+
+def _require_holder(grant: Any, client: Client) -> None:
+    """Demand the wallet to which a refresh token was given.
+
+    It is bound to the client by its authentication, an attested one's instance key included (ABCA 9); the new access
+    token is bound to the DPoP key of this request, which may be a new one. Who does not authenticate is bound by the
+    DPoP key itself (RFC 9449 5).
+    """
+    bound = (grant.instance_jkt, grant.certificate_hash, grant.dpop_jkt is None)
+    if bound != (client.instance_jkt, client.certificate_hash, client.dpop_jkt is None):
+        raise InvalidGrant("the refresh token is bound to another key")
+    if not client.authenticated and grant.dpop_jkt != client.dpop_jkt:
+        raise InvalidGrant("the refresh token is bound to another DPoP key")
 
 
 class _Grant:

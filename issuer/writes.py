@@ -38,6 +38,7 @@ _ROTATE_TOKEN = (
     .values(
         token_hash=bindparam("token"),
         token_expires_at=bindparam("until", type_=_TIME),
+        dpop_jkt=bindparam("new_dpop_jkt"),
         wallet_status=bindparam("new_wallet_status", type_=grants.c.wallet_status.type),
         wallet_until=bindparam("new_wallet_until", type_=_TIME),
     )
@@ -76,9 +77,9 @@ def add_grant(row: Mapping[str, Any]) -> Write:
 
 
 def rotate_token(refresh_hash: bytes, token: Mapping[str, Any]) -> Write:
-    """Replace the access token of a grant; the old one stops working."""
+    """Replace the access token of a grant, and the key that it is bound to; the old one stops working."""
     parameters = {
-        "refresh": refresh_hash, "token": token["token_hash"], "until": token["until"],
+        "refresh": refresh_hash, "token": token["token_hash"], "until": token["until"], "new_dpop_jkt": token["dpop_jkt"],
         "new_wallet_status": token["wallet_status"], "new_wallet_until": token["wallet_until"],
     }  # fmt: skip
     return Write(_ROTATE_TOKEN, [parameters])

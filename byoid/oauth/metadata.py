@@ -3,7 +3,9 @@
 Unknown members are ignored. HAIP's demands are a separate function: a server may serve others too.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import Field
 
 from byoid.errors import ClaimMismatch, PeerError
 from byoid.message import Array, Message
@@ -34,9 +36,10 @@ class AuthorizationServerMetadata(Message):
     dpop_signing_alg_values_supported: Array[str] | None = None
     client_attestation_signing_alg_values_supported: Array[str] | None = None
     client_attestation_pop_signing_alg_values_supported: Array[str] | None = None
-    client_attestation_pop_methods_supported: Array[str] | None = None
     challenge_endpoint: Url | None = None
-    pre_authorized_grant_anonymous_access_supported: bool | None = None
+    pre_authorized_grant_anonymous_access_supported: Annotated[
+        bool | None, Field(alias="pre-authorized_grant_anonymous_access_supported")
+    ] = None
     status_list_aggregation_endpoint: Url | None = None
     tls_client_certificate_bound_access_tokens: bool | None = None
 

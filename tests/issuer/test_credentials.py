@@ -218,6 +218,14 @@ async def test_metadata_come_as_json_and_signed(peer) -> None:
     assert verified == metadata
 
 
+@pytest.mark.parametrize("demanded", [True, False])
+async def test_the_server_says_whether_a_wallet_needs_a_name(open_issuer, demanded) -> None:
+    async with open_issuer(require_client_attestation=demanded) as peer:
+        found = (await peer.http.get("https://issuer.test/.well-known/oauth-authorization-server")).json()
+        assert found["pre-authorized_grant_anonymous_access_supported"] is not demanded  # with this hyphen: 12.3
+        assert "client_attestation_pop_methods_supported" not in found  # would ask for attestations beside another way
+
+
 async def test_an_identifier_with_a_path_is_served_below_it(open_issuer) -> None:
     async with open_issuer(public_url="https://issuer.test/agencies/lm") as peer:
         for name, member in (

@@ -305,11 +305,30 @@ async def test_a_code_of_another_client_is_refused(peer) -> None:
     assert answer.json()["error"] == "invalid_grant"
 
 
-@pytest.mark.parametrize("key", ["dpop_key", "instance_key"])
-async def test_a_refresh_token_belongs_to_its_wallet(peer, key) -> None:
+async def test_a_refresh_token_belongs_to_its_wallet(peer) -> None:
     wallet = await peer.wallet_with_token()
-    setattr(wallet, key, PrivateKey.generate())
+    wallet.instance_key = PrivateKey.generate()
     assert (await wallet.refresh()).json()["error"] == "invalid_grant"
+
+
+async def test_a_refresh_token_of_a_wallet_that_nobody_vouches_for_belongs_to_its_dpop_key(open_issuer) -> None:
+    async with open_issuer(require_client_attestation=False) as peer:
+        wallet = await peer.wallet_with_token(provider=None)
+        kept, wallet.dpop_key = wallet.dpop_key, PrivateKey.generate()
+        assert (await wallet.refresh()).json()["error"] == "invalid_grant"
+        wallet.dpop_key = kept
+        assert (await wallet.refresh()).status_code == 200
+
+
+async def test_a_token_for_a_new_dpop_key_is_bound_to_that_key(peer) -> None:
+    wallet = await peer.wallet_with_token()
+    old, wallet.dpop_key = wallet.dpop_key, PrivateKey.generate()
+    assert (await wallet.refresh()).json()["token_type"] == "DPoP"
+    wallet.dpop_key, new = old, wallet.dpop_key
+    answer = await wallet.request(PID)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_dpop_proof")
+    wallet.dpop_key = new
+    assert (await wallet.request(PID)).status_code == 200
 
 
 async def test_a_refresh_token_cannot_be_made_up_nor_widened(peer) -> None:

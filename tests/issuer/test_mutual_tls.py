@@ -218,6 +218,18 @@ async def test_a_dpop_token_is_not_opened_by_the_certificate(open_tls: Any) -> N
 
 
 @pytest.mark.hostile
+@pytest.mark.parametrize("first", [True, False], ids=["dpop to certificate", "certificate to dpop"])
+async def test_a_refresh_token_brings_no_token_of_another_kind(open_tls: Any, first: bool) -> None:
+    async with open_tls() as peer:
+        company = Company(peer)
+        company.wallet.uses_dpop = first
+        assert (await company.redeem()).status_code == 200
+        company.wallet.uses_dpop = not first
+        answer = await company.wallet.refresh()
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
+@pytest.mark.hostile
 @pytest.mark.parametrize("moment", ["code", "refresh"])
 async def test_a_grant_cannot_be_moved_to_another_certificate(open_tls: Any, moment: str) -> None:
     async with open_tls("tls_client_auth", subject=OURS.subject.rfc4514_string()) as peer:
