@@ -104,7 +104,7 @@ def metadata_url(credential_issuer: str) -> str:
     Raises:
         MalformedInput: it is no identifier.
     """
-    return well_known_url(credential_issuer, WELL_KNOWN)
+    return well_known_url(credential_issuer, WELL_KNOWN, keeps_slash=True)
 
 
 def require_credential_issuer(

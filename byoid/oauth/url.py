@@ -46,8 +46,10 @@ Url: TypeAlias = Annotated[str, AfterValidator(require_url)]
 Identifier: TypeAlias = Annotated[str, AfterValidator(require_identifier)]
 
 
-def well_known_url(identifier: str, name: str) -> str:
-    """Insert `/.well-known/{name}` between the host and the path of an identifier (RFC 8414 3.1, OpenID4VCI 12.2.2).
+def well_known_url(identifier: str, name: str, *, keeps_slash: bool = False) -> str:
+    """Insert `/.well-known/{name}` between the host and the path of an identifier.
+
+    A slash at the path's end is removed (RFC 8414 3.1), or kept (OpenID4VCI 12.2.2, which takes the path as it is).
 
     Raises:
         MalformedInput: the identifier is no https URL, or has a query or fragment.
@@ -56,7 +58,8 @@ def well_known_url(identifier: str, name: str) -> str:
         parts = urlsplit(require_identifier(identifier))
     except ValueError as error:
         raise MalformedInput(f"not an identifier: {error}") from None
-    return urlunsplit((parts.scheme, parts.netloc, f"/.well-known/{name}{parts.path.rstrip('/')}", "", ""))
+    path = parts.path if keeps_slash else parts.path.rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, f"/.well-known/{name}{path}", "", ""))
 
 
 def _is_loopback(host: str) -> bool:

@@ -97,6 +97,10 @@ def test_metadata_of_the_issuer_that_was_asked_are_used(metadata_members: dict[s
     assert require_credential_issuer(metadata, credential_issuer=ISSUER) is metadata
 
 
+def test_an_identifier_keeps_its_slash_where_its_metadata_are() -> None:
+    assert metadata_url(ISSUER + "/") == "https://issuer.example/.well-known/openid-credential-issuer/tenant/"
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize("issuer", [ISSUER + "/", "https://Issuer.example/tenant", "https://issuer.example"])
 def test_another_issuer_is_refused_without_normalisation(metadata_members: dict[str, Any], issuer: str) -> None:
