@@ -4,12 +4,14 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import jinja2
 import pytest
 from httpx2 import ASGITransport
 
+from byoid.jose import parse_jws
 from byoid.message import parse_message
 from byoid.presentation.dcql import MSO_MDOC, SD_JWT_VC
 from byoid.relying_party.messages import QueryDefinition
@@ -137,6 +139,18 @@ async def begin(running: Running) -> tuple[str, dict[str, Any]]:
     started = await running.client.post(prefix, json={})
     assert started.status_code == 200, started.text
     return prefix, started.json()
+
+
+async def test_the_playground_lets_wallets_post_for_the_request(run: Run, demo: VerifierSettings, world: World) -> None:
+    """OpenID4VP 5.10: with a nonce of its own a wallet knows that the request was made for it."""
+    async with run(demo) as running:
+        _, started = await begin(running)
+        links = [started["same_device"]["link"], started["cross_device"]["link"]]
+        asked = [dict(parse_qsl(urlsplit(link).query)) for link in links]
+        answer = await running.client.post(asked[0]["request_uri"], data={"wallet_nonce": "of-this-wallet"})
+
+    assert [each["request_uri_method"] for each in asked] == ["post", "post"]
+    assert parse_jws(answer.text).claims()["wallet_nonce"] == "of-this-wallet"
 
 
 async def test_the_playground_shows_claims_to_the_session_that_asked(

@@ -121,8 +121,10 @@ async def _start(playground: Playground, request: Request) -> Response:
     same, cross, digital = [
         await requests.start(verifier, service, wish)
         for wish in (
-            StartTransaction(query=name, mode=Mode.SAME_DEVICE, session=session, redirect_uri=back),
-            StartTransaction(query=name, mode=Mode.CROSS_DEVICE, session=session),
+            StartTransaction(
+                query=name, mode=Mode.SAME_DEVICE, session=session, redirect_uri=back, request_uri_method="post"
+            ),
+            StartTransaction(query=name, mode=Mode.CROSS_DEVICE, session=session, request_uri_method="post"),
             StartTransaction(query=name, mode=Mode.DC_API, session=session, origin=playground.origin),
         )
     ]
