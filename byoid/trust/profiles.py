@@ -25,8 +25,8 @@ _Usages: TypeAlias = frozenset[ObjectIdentifier]
 _Check: TypeAlias = Callable[[object, object, x509.ExtendedKeyUsage | None], None]
 
 
-def _check_ca_usage(policy: object, certificate: object, usage: x509.KeyUsage) -> None:
-    if not usage.key_cert_sign:
+def _check_ca_usage(policy: object, certificate: object, usage: x509.KeyUsage | None) -> None:
+    if usage is not None and not usage.key_cert_sign:  # RFC 5280 6.1.4 (n)
         raise ValueError("a certificate without keyCertSign certifies another")
 
 
@@ -35,8 +35,8 @@ def _check_signer(policy: object, certificate: object, constraints: x509.BasicCo
         raise ValueError("the signer is a CA")
 
 
-def _check_signer_usage(policy: object, certificate: object, usage: x509.KeyUsage) -> None:
-    if not usage.digital_signature or usage.key_cert_sign:
+def _check_signer_usage(policy: object, certificate: object, usage: x509.KeyUsage | None) -> None:
+    if usage is not None and (not usage.digital_signature or usage.key_cert_sign):
         raise ValueError("expected the key usage digitalSignature, and not keyCertSign")
 
 
@@ -83,7 +83,7 @@ _CRITICAL: Final = verification.Criticality.CRITICAL
 CA_EXTENSIONS: Final = (
     verification.ExtensionPolicy.permit_all()
     .require_present(x509.BasicConstraints, _CRITICAL, None)
-    .require_present(x509.KeyUsage, _ANY, _check_ca_usage)
+    .may_be_present(x509.KeyUsage, _ANY, _check_ca_usage)
 )
 _SIGNER_EXTENSIONS: Final = verification.ExtensionPolicy.permit_all().may_be_present(
     x509.BasicConstraints, _ANY, _check_signer
@@ -94,7 +94,7 @@ _NO_ACCESS_CERTIFICATE: Final = _SIGNER_EXTENSIONS.may_be_present(
 
 
 def _signer(extensions: verification.ExtensionPolicy, usages: _Check) -> Profile:
-    policy = extensions.require_present(x509.KeyUsage, _ANY, _check_signer_usage)
+    policy = extensions.may_be_present(x509.KeyUsage, _ANY, _check_signer_usage)
     return Profile(policy.may_be_present(x509.ExtendedKeyUsage, _ANY, usages), MAX_CHAIN - 1)
 
 

@@ -206,7 +206,9 @@ def _trusted(
     if pin is not None:
         return certificates[:1], pin
     if anchors.find(x5c[-1], purpose) is not None:
-        if not allow_anchor or len(x5c) == 1:
+        if len(x5c) == 1:
+            raise UntrustedIssuer("the signer is a trust anchor itself, which signs only if it is pinned")
+        if not allow_anchor:
             raise UntrustedIssuer("expected a chain without its trust anchor")  # HAIP 6.1.1
         certificates = certificates[:-1]
     return certificates, _build(certificates, anchors, purpose, now)
@@ -231,6 +233,8 @@ def _build(
         raise UntrustedIssuer(f"no valid path from the signer to a trust anchor for {purpose}: {error}") from error
     if path[:-1] != certificates:
         raise UntrustedIssuer("expected each certificate of the chain to certify the one before it")
+    if not all(_extension(each, x509.KeyUsage) for each in intermediates):  # RFC 5280 4.2.1.3; the anchor is given
+        raise UntrustedIssuer("expected the key usage of a CA in each intermediate certificate")
     return _accept_anchor(leaf, path[-1], anchors, purpose)
 
 

@@ -119,6 +119,36 @@ def test_a_signer_without_organisation_and_common_name_is_called_by_its_subject(
     assert chain.key_identifiers == frozenset()
 
 
+@pytest.mark.parametrize("purpose", [each for each in Purpose if each is not Purpose.MDOC])
+def test_a_signer_without_key_usage_is_not_restricted(pki, forge, now, purpose):
+    """RFC 5280 4.2.1.3: key usage restricts where it is named. Document signers must name it (18013-5 B.1.4)."""
+    extended = [STATUS_SIGNER] if purpose is Purpose.STATUS else []
+    x5c = [forge(usage={}, extended=extended)]
+    chain = verify_chain(x5c, anchors=pki.anchors, purpose=purpose, now=now)
+    assert chain.certificates == (x509.load_der_x509_certificate(x5c[0]),)
+
+
+def test_an_anchor_without_key_usage_certifies(pki, forge, now):
+    """RFC 5280 6.1: whoever trusts an anchor has decided; the path is validated below it."""
+    root = Authority(x509.load_der_x509_certificate(forge(ca=True, usage={})), pki.key)
+    x5c = [forge(issuer=root)]
+    chain = verify_chain(x5c, anchors=root.anchor(Purpose.PID), purpose=Purpose.PID, now=now)
+    assert chain.anchor.certificate == root.certificate
+
+
+@pytest.mark.hostile
+def test_an_anchor_whose_key_usage_is_another_certifies_nobody(pki, forge, now):
+    usage = {"digital_signature": True, "key_cert_sign": False, "crl_sign": True}
+    root = Authority(x509.load_der_x509_certificate(forge(ca=True, usage=usage)), pki.key)
+    with pytest.raises(UntrustedIssuer):
+        verify_chain([forge(issuer=root)], anchors=root.anchor(Purpose.PID), purpose=Purpose.PID, now=now)
+
+
+def test_who_signs_as_an_anchor_is_told_that_it_must_be_pinned(pki, now):
+    with pytest.raises(UntrustedIssuer, match="only if it is pinned"):
+        verify_chain([pki.root.der], anchors=pki.anchors, purpose=Purpose.MDOC, now=now)
+
+
 def test_two_roots_of_the_same_name_are_told_apart(pki, now):
     successor = make_root(SubjectName("Root"), key=PrivateKey.generate(), now=now)
     anchors = successor.anchor(*Purpose).union(pki.anchors)
@@ -222,10 +252,6 @@ def unknown_critical_extension(pki, forge, now):
     return [forge(extra=[(unknown, True)])]
 
 
-def no_key_usage(pki, forge, now):
-    return [forge(usage={})]
-
-
 def key_usage_without_signature(pki, forge, now):
     return [forge(usage={"digital_signature": False, "key_cert_sign": False, "crl_sign": True})]
 
@@ -280,7 +306,6 @@ def sha3_signature(pki, forge, now):
                 path_length_exceeded,
                 name_outside_constraints,
                 unknown_critical_extension,
-                no_key_usage,
                 key_usage_without_signature,
                 key_usage_of_a_ca,
                 signer_is_a_ca,
@@ -321,6 +346,7 @@ MDOC_DEFECTS = {
     "no extended key usage": {},
     "another extended key usage": {"extended": [ExtendedKeyUsageOID.SERVER_AUTH]},
     "a second extended key usage": {"extended": [DOCUMENT_SIGNER, ExtendedKeyUsageOID.SERVER_AUTH]},
+    "no key usage": {"extended": [DOCUMENT_SIGNER], "usage": {}},
     "key usage not critical": {"extended": [DOCUMENT_SIGNER], "usage_critical": False},
     "no authority key identifier": {"extended": [DOCUMENT_SIGNER], "key_identifier": False},
     "another country": {"extended": [DOCUMENT_SIGNER], "country": "XX"},
@@ -532,7 +558,7 @@ def test_the_cache_forgets_what_was_not_used_for_longest(pki, forge, now):
 def test_failures_are_not_remembered(pki, forge, now):
     cache = ChainCache()
     with pytest.raises(UntrustedIssuer):
-        verify_chain([forge(usage={})], anchors=pki.anchors, purpose=Purpose.PID, now=now, cache=cache)
+        verify_chain([forge(ca=True)], anchors=pki.anchors, purpose=Purpose.PID, now=now, cache=cache)
     assert len(cache) == 0
 
 
