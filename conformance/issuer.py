@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+from playwright.async_api import async_playwright
 
 from byoid.keys import PrivateKey
 from conformance.issuer_setup import ASSERTING, ATTESTED, PASSWORD, TLS, USERNAME, Tested, client_key, jwk, serving
 from conformance.suite import Outcome, Running, Suite, Variant
 
+CHROMIUM: Final = "/usr/bin/chromium"
 ALIAS: Final = "byoid-issuer"
 HAIP: Final = "oid4vci-1_0-issuer-haip-test-plan"
 PLAIN: Final = "oid4vci-1_0-issuer-test-plan"
@@ -20,7 +22,18 @@ _FORMATS: Final = ("sd_jwt_vc", "mdoc")
 _CONFIGURATIONS: Final = {"sd_jwt_vc": "pid_sd_jwt", "mdoc": "pid_mdoc"}
 _CLIENTS: Final = {"client_attestation": ATTESTED, "private_key_jwt": ASSERTING, "mtls": TLS}
 _GRANTS: Final = {"authorization_code": "authorization", "pre_authorization_code": "pre-authorized"}
+_EXTENSIONS: Final = (
+    # Of the EUDI wallet: ETSI TS 119 472-3 4.2.4.2, and TS3 2.4 of its technical specifications. Unknown to the suite.
+    "credential_reuse_policy", "preferred_client_status_period",
+    # Beside the first, which is in `credential_metadata`, the suite takes these of OpenID4VCI 12.2.4 for unknown too:
+    # its schema drops what it has found in an object as soon as one member of it has an unknown one.
+    "scope", "cryptographic_binding_methods_supported", "proof_types_supported", "credential_metadata",
+)  # fmt: skip
 _SECOND: Final = "?dummy1=lorem&dummy2=ipsum"  # of the second client's callback, as the suite documents
+
+# Half a minute, so that the suite can wait until a request has expired.
+_SETTINGS: Final = {"request_uri_lifetime": "PT30S"}
+_PATIENCE: Final = 150.0  # seconds for a module
 
 
 def _haip(format_: str, initiated: str) -> tuple[str, Variant]:
@@ -63,7 +76,7 @@ async def run(
                 for module, own in modules:
                     if fnmatch(module, only):
                         staff = Staff(tested, {**variant, **own})
-                        outcome = await suite.run(id_, module, own, drive=staff.drive)
+                        outcome = await suite.run(id_, module, own, drive=staff.drive, seconds=_PATIENCE)
                         report(label(plan, variant), outcome)
                         found.append((label(plan, variant), outcome))
     return found
@@ -81,6 +94,7 @@ def configuration(tested: Tested, variant: Variant, *, suite_url: str) -> dict[s
         "vci": {
             "credential_issuer_url": tested.url,
             "credential_configuration_id": _CONFIGURATIONS[variant["credential_format"]],
+            "allow_unexpected_credential_issuer_metadata_fields": _EXTENSIONS,
         },
         "client_attestation": {
             "issuer": "https://wallet-provider.example", "attester_jwks": attester, "key_attestation_jwks": attester,
@@ -91,7 +105,8 @@ def configuration(tested: Tested, variant: Variant, *, suite_url: str) -> dict[s
             "trust_anchor_pem": tested.pem("agency-root.pem"),
             "status_list_trust_anchor_pem": tested.pem("agency-root.pem"),
         },
-        "browser": _browser(tested, suite_url),
+        "browser": [_browser(tested, suite_url)],
+        "override": _overrides(tested, suite_url),
     }  # fmt: skip
 
 
@@ -108,23 +123,37 @@ def _client(tested: Tested, client_id: str, *, number: str) -> dict[str, Any]:
     }
 
 
-def _browser(tested: Tested, suite_url: str) -> list[Mapping[str, Any]]:
-    """Say how the suite's browser signs in and agrees, by the ids of our forms."""
+def _browser(tested: Tested, suite_url: str, *, answer: str = "consent-approve") -> dict[str, Any]:
+    """Say how the suite's browser signs in and answers, by the ids of our forms."""
+    ours = f"{tested.url}/authorize*"
+    back = f"{suite_url}/test/a/{ALIAS}/callback*"
     sign_in = [
         ["text", "id", "username", USERNAME], ["text", "id", "password", PASSWORD], ["click", "id", "login"],
     ]  # fmt: skip
-    ours = f"{tested.url}/authorize*"
-    back = f"{suite_url}/test/a/{ALIAS}/callback*"
-    return [
-        {
-            "match": ours,
-            "tasks": [
-                {"task": "sign in", "match": ours, "commands": sign_in},
-                {"task": "agree", "match": ours, "commands": [["click", "id", "consent-approve"]]},
-                {"task": "end", "match": back, "commands": [["wait", "id", "submission_complete", 10]]},
-            ],
-        }
-    ]
+    return {
+        "match": ours,
+        "tasks": [
+            {"task": "sign in", "match": ours, "commands": sign_in},
+            {"task": "answer", "match": ours, "commands": [["click", "id", answer]]},
+            {"task": "end", "match": back, "commands": [["wait", "id", "submission_complete", 10]]},
+        ],
+    }
+
+
+def _overrides(tested: Tested, suite_url: str) -> dict[str, Any]:
+    """Say what the browser does in the modules in which nobody agrees, or not the first time."""
+    agree = _browser(tested, suite_url)
+    look = {"match": agree["match"], "match-limit": 1, "tasks": [{"task": "look", "match": agree["match"]}]}
+    browsers: dict[str, list[Any]] = {
+        "user-rejects-authentication": [_browser(tested, suite_url, answer="consent-deny")],
+        "par-ensure-reused-request-uri-prior-to-auth-completion-succeeds": [look, agree],
+        # An error page at the end: a person looks at it, which is `Staff.drive` with a real browser.
+        "par-attempt-reuse-request_uri": [{**agree, "match-limit": 1}],
+        "par-attempt-to-use-expired-request_uri": [],
+        "par-attempt-to-use-request_uri-for-different-client": [],
+        "ensure-unsigned-authorization-request-without-using-par-fails": [],
+    }
+    return {f"fapi2-security-profile-final-{module}": {"browser": each} for module, each in browsers.items()}
 
 
 class Staff:
@@ -137,6 +166,10 @@ class Staff:
 
     async def drive(self, running: Running) -> None:
         """Do what the module waits for."""
+        for url in await running.urls():
+            picture = await _picture(url)
+            await running.visit(url)
+            await running.show(picture)
         shown = await running.exposed()
         if self._tx_code and (endpoint := shown.get("tx_code_endpoint")):
             code, self._tx_code = self._tx_code, None
@@ -152,6 +185,18 @@ class Staff:
         made = await self._tested.offer(_CONFIGURATIONS[self._variant["credential_format"]], grant=grant)
         self._tx_code = made["tx_code"]
         await _open(endpoint, {"credential_offer_uri": made["uri"]})
+
+
+async def _picture(url: str) -> bytes:
+    """Open an address in a real browser, as on a phone, and return what is to be seen."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+        try:
+            page = await browser.new_page(ignore_https_errors=True, viewport={"width": 390, "height": 844})
+            await page.goto(url)
+            return await page.screenshot()
+        finally:
+            await browser.close()
 
 
 async def _open(url: str, parameters: Mapping[str, str]) -> None:
