@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from byoid.encoding import json_dumps, sha256
 from byoid.errors import OAuthError
 from byoid.presentation.dcql import CredentialQuery
-from byoid.presentation.request_object import AuthenticatedRequest
 from byoid.presentation.selection import Answer, Match, match
 from byoid.presentation.transaction_data import choose_hash
 from wallet.asked import (
@@ -35,8 +34,9 @@ from wallet.disclosure_policies import objection
 from wallet.history import ClaimNames, Entry, Reason, Result, Transaction, record
 from wallet.limits import Limited
 from wallet.matching import HeldCard, held_cards, shown_claims, understood
-from wallet.requests import Caution, OpenedRequest, accept, authenticate, party_of
-from wallet.responses import tell_declined, tell_refused
+from wallet.refusals import refuse
+from wallet.requests import Caution, OpenedRequest, accept, authenticate
+from wallet.responses import tell_declined
 from wallet.transactions import show_transaction
 from wallet.vault import gate, proposals
 from wallet.vault.contract import Action, Ceremony, Proposal
@@ -46,8 +46,8 @@ async def propose(wallet: Wallet, visit: Visit, link: str) -> ConsentView:
     """Open a request and keep it for the citizen's answer.
 
     Raises:
-        MalformedInput, OAuthError, PeerError, VerificationError: as in `wallet.requests`. A refusal of what an
-            authenticated verifier asks is in the history, and the verifier was told.
+        MalformedInput, OAuthError, PeerError, VerificationError: as in `wallet.requests.authenticate`.
+        RequestRefused: what an authenticated verifier asks breaks a rule; it is in the history, and nobody was told.
         TooManyRequests: the citizen opens links faster than anybody reads them.
     """
     await wallet.limits.spend(Limited.OPEN, visit.person)
@@ -56,8 +56,7 @@ async def propose(wallet: Wallet, visit: Visit, link: str) -> ConsentView:
         opened = await accept(wallet, authenticated)
         choose_hash(opened.request.transactions)
     except OAuthError as error:
-        await _refuse(wallet, visit, authenticated, error)
-        raise
+        raise await refuse(wallet, visit, authenticated, error) from error
     pending = await _pending(wallet, visit, opened)
     expires_at = wallet.clock() + wallet.settings.consent_lifetime
     async with wallet.contents.transaction() as tx:
@@ -163,21 +162,6 @@ def entry(
         cards=tuple(each.card.id for each in picked),
         warnings=tuple(pending.cautions),
     )
-
-
-async def _refuse(wallet: Wallet, visit: Visit, authenticated: AuthenticatedRequest, error: OAuthError) -> None:
-    """Note a request that the wallet itself refuses, and tell the verifier if it may know."""
-    refused = Entry(
-        transaction_type=Transaction.PRESENTATION,
-        time=wallet.clock(),
-        transaction_result=Result.NOT_COMPLETED,
-        reason_of_noncompletion=Reason.BAD_REQUEST,
-        party=party_of(authenticated),
-        error=error.code,
-    )
-    async with wallet.contents.transaction() as tx:
-        await record(visit.contents, tx, refused)
-    await tell_refused(wallet, authenticated, error)
 
 
 async def _pending(wallet: Wallet, visit: Visit, opened: OpenedRequest) -> PendingConsent:

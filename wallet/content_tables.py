@@ -21,6 +21,7 @@ class Kind(StrEnum):
     HISTORY = "history"  # something that was received, shown or refused
     RECEIPT = "receipt"  # an offer that is being accepted
     CONSENT = "consent"  # a request that waits for the citizen's answer
+    REFUSAL = "refusal"  # the answer to a request that the wallet refused, until the citizen has it sent
     DEFERRED = "deferred"  # a credential that an issuer has promised
     SETTINGS = "settings"
 

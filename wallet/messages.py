@@ -78,6 +78,7 @@ _BY_CLASS: Final[dict[str, str]] = {
     VerificationError.__name__: "error-not-trusted",
     ResponseRejected.__name__: "error-not-trusted",
     TooManyRequests.__name__: "error-too-many",
+    "RequestRefused": "error-bad-request",
     MailNotOffered.__name__: "error-no-mail",
     NoSuchSubscription.__name__: "error-not-found",
     CodeRefused.__name__: "error-mail-code",

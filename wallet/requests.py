@@ -2,7 +2,7 @@
 
 Spec: OpenID4VP 1.0 sections 5 (request, by value or reference), 5.9 (who asks), 5.11 (registration), 8.5 (errors);
 ETSI TS 119 475; ARF RPA_01 to 05, RPRC_17 to 21. Two steps: `authenticate` says who asks, and until it has succeeded
-nobody is told anything; `accept` judges what is asked, and its errors may be told (`wallet.responses.tell`).
+nobody is told anything; `accept` judges what is asked, and its errors may be told (`wallet.refusals`).
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Answers to verifiers: packed as the request wants them, and errors told only to those who were authenticated.
 
-Spec: OpenID4VP 1.0 sections 8.2, 8.3 (encryption), 8.5 (errors). ARF RPA_11: a refusal, and that nothing fits, look
-the same to the verifier.
+Spec: OpenID4VP 1.0 sections 8.2, 8.3 (encryption), 8.5 (errors), 15.1 (consent). ARF RPA_11: a refusal, and that
+nothing fits, look the same to the verifier.
 """
 
 from collections.abc import Mapping
@@ -45,20 +45,22 @@ def error_form(error: OAuthError, *, request: AuthorizationRequest, metadata: Cl
         return to_form(response)
 
 
-async def tell_refused(wallet: Wallet, authenticated: AuthenticatedRequest, error: OAuthError) -> None:
-    """Tell a verifier why its request is refused, if it may know: it signed, and the address is its own."""
+def refusal_form(wallet: Wallet, authenticated: AuthenticatedRequest, error: OAuthError) -> Mapping[str, str] | None:
+    """Return the form that says why a request is refused, if the verifier may know: it signed, the address is its own.
+
+    Whether it is sent is the citizen's decision (15.1).
+    """
     request, client = authenticated.request, authenticated.client
     if not client.signed or request.response_mode not in DIRECT_POST or request.response_uri is None:
-        return
+        return None
     try:
         require_https(
             request.response_uri, what="response_uri", allow_loopback_http=wallet.verifiers.allow_loopback_http
         )
         require_permitted_uri(client, request, trust=wallet.verifiers.trust)
     except (MalformedInput, ClaimMismatch):
-        return
-    metadata = client.registered.metadata if client.registered else request.client_metadata or ClientMetadata()
-    await _send_error(wallet, error, request=request, metadata=metadata)
+        return None
+    return error_form(error, request=request, metadata=authenticated.metadata)
 
 
 async def tell_declined(wallet: Wallet, pending: PendingConsent) -> str | None:
@@ -68,14 +70,8 @@ async def tell_declined(wallet: Wallet, pending: PendingConsent) -> str | None:
     """
     if not pending.asker.signed:
         return None
-    return await _send_error(wallet, DECLINED, request=pending.authorization_request, metadata=pending.client_metadata)
-
-
-async def _send_error(
-    wallet: Wallet, error: OAuthError, *, request: AuthorizationRequest, metadata: ClientMetadata
-) -> str | None:
-    form = error_form(error, request=request, metadata=metadata)
+    form = error_form(DECLINED, request=pending.authorization_request, metadata=pending.client_metadata)
     try:
-        return await wallet.verifiers.respond(request.response_uri or "", form)
+        return await wallet.verifiers.respond(pending.authorization_request.response_uri or "", form)
     except PeerError:
         return None  # the citizen hears about the matter itself; that the verifier could not be told is minor

@@ -5,9 +5,10 @@ bypass. The keys of the authenticator live in this process's memory, so run one 
 mode in the production profile.
 
 The addresses are those of the pages: GET `/credential-offer`, `/authorize` and `/callback` end at the same final pages
-(`issuance-complete`, `presentation-complete`, `wallet-error`). An offer with a transaction code shows its form, as
-`POST /offers/{id}/unattended`; `/credential-offer?…&tx_code=…` answers it at once. `GET /wallet-initiated` begins
-without an offer, at an issuer of the catalogue. What an issuer promises is waited for, a minute at most.
+(`issuance-complete`, `presentation-complete`, `wallet-error`). What no card answers is declined. An offer with a
+transaction code shows its form, as `POST /offers/{id}/unattended`; `/credential-offer?…&tx_code=…` answers it at once.
+`GET /wallet-initiated` begins without an offer, at an issuer of the catalogue. What an issuer promises is waited for, a
+minute at most.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from wallet import consent, deferred, offers, presenting, receiving
 from wallet.asked import Choice, ConsentView
 from wallet.authenticator import SoftwareAuthenticator
 from wallet.context import Visit, Wallet
+from wallet.history import HistoryItem, Transaction, load_history
 from wallet.keeping import Received
 from wallet.receipts import Receipt, Stage, load_receipt
 from wallet.receiving import Outcome
@@ -121,9 +123,8 @@ def _add_presenting(router: APIRouter, person: DemoPerson) -> None:
     async def authorize(request: Request, site: SiteContext) -> Response:
         visit = await person.visit()
         asked = await consent.propose(site.wallet, visit, f"{site.origin}/authorize?{request.url.query}")
-        if not asked.satisfiable:
-            return see_other(f"/requests/{asked.id}")
-        return await _present(person, visit, asked, request)
+        answer = _present if asked.satisfiable else _decline
+        return await answer(person, visit, asked, request)
 
 
 async def _present(person: DemoPerson, visit: Visit, asked: ConsentView, request: Request) -> Response:
@@ -131,7 +132,18 @@ async def _present(person: DemoPerson, visit: Visit, asked: ConsentView, request
     choice = Choice(cards=asked.suggested, accepted_cautions=asked.cautions)
     ceremony = await consent.choose(site.wallet, visit, asked.id, choice)
     presented = await presenting.approve(site.wallet, visit, asked.id, person.assertion(ceremony))
-    done, back = done_view(presented.item, site.catalogue(request)), presented.redirect_uri
+    return _done(site, visit, presented.item, request, back=presented.redirect_uri)
+
+
+async def _decline(person: DemoPerson, visit: Visit, asked: ConsentView, request: Request) -> Response:
+    """Say no, as there is no card for it; the verifier is told."""
+    back = await consent.decline(person.site.wallet, visit, asked.id, tell=True)
+    newest = (await load_history(visit.contents, transactions=(Transaction.PRESENTATION,)))[0]
+    return _done(person.site, visit, newest, request, back=back)
+
+
+def _done(site: Site, visit: Visit, item: HistoryItem, request: Request, *, back: str | None) -> Response:
+    done = done_view(item, site.catalogue(request))
     page = site.render(request, "request_done.html", visit=visit, done=done, back=back)
     if back is not None:
         page.headers["Refresh"] = f"1; url={back}"  # 8.2: the browser goes to the verifier's page

@@ -7,7 +7,7 @@ A TOML file of the operator (OpenID4VP 1.0 5.9.2 pre-registered clients, 12 veri
     name = "Public library"
     redirect_uris = ["https://library.example/responses"]
     key = "library.pem"                 # beside this file: certificate; without it requests are unsigned
-    metadata = { vp_formats_supported = {…}, jwks = {…} }
+    metadata = { vp_formats_supported = {…}, jwks = {…} }   # without it, requests may bring their own
 
     [[attestation_issuer]]
     iss = "https://attester.example"
@@ -35,7 +35,7 @@ class _Registered(BaseModel):
     name: str
     redirect_uris: frozenset[str]
     key: str | None = None
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] | None = None
 
 
 class _AttestationIssuer(BaseModel):
@@ -73,7 +73,8 @@ def load_verifiers(anchors: TrustAnchors, path: Path | None = None) -> VerifierT
 
 def _registered(each: _Registered, folder: Path) -> RegisteredClient:
     key = _key(folder / each.key) if each.key else None
-    return RegisteredClient(each.name, parse_message(ClientMetadata, each.metadata), each.redirect_uris, key)
+    metadata = None if each.metadata is None else parse_message(ClientMetadata, each.metadata)
+    return RegisteredClient(each.name, metadata, each.redirect_uris, key)
 
 
 def _key(path: Path) -> PublicKey:

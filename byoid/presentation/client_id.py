@@ -42,10 +42,13 @@ SUPPORTED: Final = frozenset({Prefix.REDIRECT_URI, Prefix.VERIFIER_ATTESTATION, 
 
 @dataclass(frozen=True)
 class RegisteredClient:
-    """A verifier that registered with the wallet beforehand. With a `key`, it must sign its requests."""
+    """A verifier that registered with the wallet beforehand. With a `key`, it must sign its requests.
+
+    Without `metadata` the wallet knows none, and the verifier's requests may bring them (8.5, `invalid_client`).
+    """
 
     name: str
-    metadata: ClientMetadata
+    metadata: ClientMetadata | None
     redirect_uris: frozenset[str]
     key: PublicKey | None = None
 

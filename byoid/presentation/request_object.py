@@ -150,6 +150,12 @@ class AuthenticatedRequest:
     client: AuthenticClient
     origin: str | None = None
 
+    @property
+    def metadata(self) -> ClientMetadata:
+        """The verifier's metadata: registered beforehand, or of the request."""
+        registered = self.client.registered.metadata if self.client.registered else None
+        return registered or self.request.client_metadata or ClientMetadata()
+
 
 @dataclass(frozen=True)
 class AuthenticRequest:
@@ -169,8 +175,7 @@ class AuthenticRequest:
     @property
     def metadata(self) -> ClientMetadata:
         """The verifier's metadata: registered beforehand, or of the request."""
-        registered = self.client.registered
-        return registered.metadata if registered else self.request.client_metadata or ClientMetadata()
+        return AuthenticatedRequest(self.request, self.client).metadata
 
 
 @dataclass(frozen=True)
@@ -238,7 +243,7 @@ def accept_request(
 
     Raises:
         InvalidScope: a query by `scope`.
-        InvalidClient: metadata though the client is registered.
+        InvalidClient: metadata though the client has registered its own.
         InvalidRequest: response mode, URI, state or encryption key break a rule.
         VpFormatsNotSupported: none of the formats asked for is one of the wallet's.
         InvalidTransactionData: as in `parse_transaction_data`.
@@ -246,8 +251,9 @@ def accept_request(
     request, client = authenticated.request, authenticated.client
     if request.scope is not None:
         raise InvalidScope("no scope stands for a query here")
-    if client.registered is not None and request.client_metadata is not None:
-        raise InvalidClient("client_metadata of a client that is registered")
+    registered = client.registered.metadata if client.registered else None
+    if registered is not None and request.client_metadata is not None:
+        raise InvalidClient("client_metadata of a client whose metadata are registered")
     _require_mode(request, dc_api=authenticated.origin is not None)
     if authenticated.origin is None:
         request = _with_response_uri(request, client)

@@ -1,8 +1,9 @@
 """Errors of the JSON API: the code that programs know, and the id of the text that a citizen should see.
 
-`{"error", "error_description", "message", "peer_error"?}`: the last is the code that an issuer or verifier answered
-with. `message` is one of `wallet.messages.MESSAGE_IDS`, whose texts the pages
-have, and an app of one's own writes. The description names a rule, never a value.
+`{"error", "error_description", "message", "peer_error"?, "refusal_id"?}`: `message` is one of
+`wallet.messages.MESSAGE_IDS`, whose texts the pages have, and an app of one's own writes; `peer_error` is the code that
+an issuer or verifier answered with; `POST /api/refusals/{refusal_id}` tells a verifier that the wallet has refused its
+request. The description names a rule, never a value.
 """
 
 import logging
@@ -18,6 +19,7 @@ from byoid.service.errors import NO_STORE
 from wallet.contents import ItemChanged, ItemNotFound
 from wallet.messages import message_id
 from wallet.receipts import OutOfTurn
+from wallet.refusals import RequestRefused
 
 
 class ApiError(BaseModel):
@@ -27,6 +29,7 @@ class ApiError(BaseModel):
     error_description: str | None = None
     message: str | None = None
     peer_error: str | None = None
+    refusal_id: str | None = None
 
 
 # What every route of the API may answer besides what it promises.
@@ -52,6 +55,8 @@ def render(_: Request, error: Exception) -> Response:
     """Answer with an error."""
     message = message_id(error)
     _logger.info("refused (%s): %s: %s", message, type(error).__name__, error)
+    if isinstance(error, RequestRefused):
+        return JSONResponse(_refused(error, message), _BAD_REQUEST, NO_STORE)
     if isinstance(error, OAuthError):
         body = {"error": error.code, "error_description": error.description, "message": message}
         return JSONResponse(body, error.status, {**error.headers, **NO_STORE})
@@ -62,3 +67,8 @@ def render(_: Request, error: Exception) -> Response:
     if isinstance(error, PeerError) and error.code is not None:
         body["peer_error"] = error.code
     return JSONResponse(body, status, NO_STORE)
+
+
+def _refused(refused: RequestRefused, message: str) -> dict[str, str]:
+    body = {"error": refused.error.code, "error_description": refused.error.description, "message": message}
+    return body if refused.refusal_id is None else {**body, "refusal_id": refused.refusal_id}

@@ -41,6 +41,7 @@ REASONS: Final = {
 DONE: Final = ("Done", "%(name)s has received what you shared.")
 UNCLEAR: Final = "It was sent"
 REFUSED: Final = "The service did not accept it"
+TOLD: Final = ("The service was told", "It knows that your wallet refused its request. Nothing was shared.")
 DECLINED: Final = ("Nothing was shared", "You said no. The service is not told why.")
 DELETION: Final = (
     "Please delete my data of %(day)s",
@@ -162,8 +163,9 @@ def done_view(item: HistoryItem, catalogue: Catalogue) -> DoneView:
     reason = entry.reason_of_noncompletion
     if entry.transaction_result is Result.COMPLETED:
         return DoneView(say(DONE[0]), say(DONE[1]) % {"name": entry.party.name}, True, False, item.id)
-    heading = say(REFUSED) if reason is Reason.REFUSED_BY_SERVICE else say(UNCLEAR)
-    return DoneView(heading, say(REASONS[reason or Reason.NO_ANSWER]), False, False, item.id)
+    reason = reason or Reason.NO_ANSWER
+    heading = {Reason.REFUSED_BY_SERVICE: REFUSED, Reason.NOTHING_FITS: DECLINED[0]}.get(reason, UNCLEAR)
+    return DoneView(say(heading), say(REASONS[reason]), False, False, item.id)
 
 
 def deletion_draft(item: HistoryItem, labels: ClaimLabels, catalogue: Catalogue) -> Draft:
@@ -191,6 +193,11 @@ def _draft(texts: tuple[str, str], catalogue: Catalogue, **values: str) -> Draft
 def no_view(item: HistoryItem, catalogue: Catalogue) -> DoneView:
     """Say that nothing was shared."""
     return DoneView(catalogue.gettext(DECLINED[0]), catalogue.gettext(DECLINED[1]), False, True, item.id)
+
+
+def told_view(catalogue: Catalogue) -> DoneView:
+    """Say that the service knows of a refusal."""
+    return DoneView(catalogue.gettext(TOLD[0]), catalogue.gettext(TOLD[1]), False, True, "")
 
 
 def claim_labels(cards: Sequence[Card], catalogue: Catalogue) -> ClaimLabels:
@@ -229,4 +236,15 @@ def _people(path: ClaimPath) -> list[str]:
 
 def every_text() -> set[str]:
     """Return every English text in this module, for the test that none lacks a translation."""
-    return {*WHAT.values(), *NOT.values(), *REASONS.values(), *DONE, *DECLINED, *DELETION, *REPORT, UNCLEAR, REFUSED}
+    return {
+        *WHAT.values(),
+        *NOT.values(),
+        *REASONS.values(),
+        *DONE,
+        *TOLD,
+        *DECLINED,
+        *DELETION,
+        *REPORT,
+        UNCLEAR,
+        REFUSED,
+    }

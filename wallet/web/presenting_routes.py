@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
 from byoid.service.pages import require_same_origin
-from wallet import asked, card_status, consent, history, portability, presenting, removal, rights
+from wallet import asked, card_status, consent, history, portability, presenting, refusals, removal, rights
 from wallet.cards import load_deck
 from wallet.portability import CredentialInfo
 from wallet.vault.contract import Ceremony, PagePost
@@ -130,6 +130,10 @@ def _add_requests(router: APIRouter) -> None:
     @router.post("/requests/{consent_id}/decline")
     async def decline(consent_id: str, refusal: Refusal, wallet: TheWallet, visit: TheVisit) -> NextPage:
         return NextPage(go_to=await consent.decline(wallet, visit, consent_id, tell=refusal.tell))
+
+    @router.post("/refusals/{refusal_id}")
+    async def tell_refused(refusal_id: str, wallet: TheWallet, visit: TheVisit) -> NextPage:
+        return NextPage(go_to=await refusals.tell(wallet, visit, refusal_id))
 
 
 def _add_history(router: APIRouter) -> None:

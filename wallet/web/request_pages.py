@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from byoid.errors import MalformedInput
-from wallet import consent, history
-from wallet.web.history_views import done_view, no_view
+from wallet import consent, history, refusals
+from wallet.web.history_views import done_view, no_view, told_view
 from wallet.web.request_views import request_view
 from wallet.web.site import PageRoute, SiteContext, Visitor, see_other
 
@@ -41,6 +41,15 @@ async def decline(consent_id: str, request: Request, site: SiteContext, visit: V
     back = await consent.decline(site.wallet, visit, consent_id, tell=True)
     newest = (await history.load_history(visit.contents, transactions=(history.Transaction.PRESENTATION,)))[0]
     done = no_view(newest, site.catalogue(request))
+    return site.render(request, "request_done.html", visit=visit, done=done, back=back)
+
+
+@router.post("/refusals/{refusal_id}")
+async def tell_refused(refusal_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Tell a service that the wallet has refused its request."""
+    await site.form(request)
+    back = await refusals.tell(site.wallet, visit, refusal_id)
+    done = told_view(site.catalogue(request))
     return site.render(request, "request_done.html", visit=visit, done=done, back=back)
 
 

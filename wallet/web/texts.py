@@ -10,6 +10,7 @@ from typing import Final
 from byoid.errors import ByoidError
 from byoid.service.i18n import Catalogue
 from wallet.messages import UNKNOWN, message_id
+from wallet.refusals import RequestRefused
 
 _NOT_FOUND: Final = 404
 _TOO_LARGE: Final = 413
@@ -26,6 +27,7 @@ HEADINGS: Final = {
     "error-transaction-code": "The code is not right",
     "error-transaction-code-missing": "The code is missing",
     "error-forged": "This is not genuine",
+    "error-bad-request": "Your wallet refused this request",
     "error-untrusted": "We don’t know who this is",
     "error-not-trusted": "This could not be trusted",
 }
@@ -73,6 +75,7 @@ TEXTS: Final = {
     "error-no-answer": "The other side does not answer. Check your connection, and try again later.",
     "error-try-again": "The other side asks you to try again in a while.",
     "error-refused": "This was refused. Go back and try again.",
+    "error-bad-request": "The service asked in a way that breaks the rules. That is its mistake, not yours.",
     UNKNOWN: "Something unexpected happened. Try again; if it stays, tell us the time when it happened.",
 }
 PLAIN: Final = {
@@ -124,6 +127,7 @@ class Problem:
     advice: str = ""
     harmless: bool = True
     back: str = "/"
+    refusal_id: str = ""  # what can be told to the service, if the citizen wants that
 
 
 def problem(error: ByoidError, catalogue: Catalogue) -> Problem:
@@ -131,7 +135,8 @@ def problem(error: ByoidError, catalogue: Catalogue) -> Problem:
     code = message_id(error)
     say = catalogue.gettext
     status = _STATUS.get(code, _TO_CITIZEN)
-    return Problem(code, say(HEADINGS.get(code, HEADING)), say(TEXTS[code]), status)
+    refusal_id = (error.refusal_id or "") if isinstance(error, RequestRefused) else ""
+    return Problem(code, say(HEADINGS.get(code, HEADING)), say(TEXTS[code]), status, refusal_id=refusal_id)
 
 
 def plain_problem(status: int, catalogue: Catalogue) -> Problem:

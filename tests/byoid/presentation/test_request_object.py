@@ -106,6 +106,15 @@ def test_a_registered_client_is_known_by_its_registration(world: World) -> None:
     assert authentic.metadata is REGISTERED.metadata
 
 
+def test_a_client_that_registered_no_metadata_brings_them(world: World) -> None:
+    trust = VerifierTrust(world.anchors, registered={"shop": replace(REGISTERED, metadata=None)})
+    bare = authorization_request(client_id="shop")
+    assert verify(world, bare, client_id="shop", trust=trust).metadata == ClientMetadata()
+    metadata = {"encrypted_response_enc_values_supported": ["A256GCM"]}
+    request = authorization_request(client_id="shop", client_metadata=metadata)
+    assert verify(world, request, client_id="shop", trust=trust).metadata.response_encs == ("A256GCM",)
+
+
 def test_a_registered_client_with_a_key_signs(world: World) -> None:
     trust = VerifierTrust(world.anchors, registered={"shop": replace(REGISTERED, key=world.verifier.public)})
     request = authorization_request(client_id="shop")

@@ -64,6 +64,15 @@ def test_a_broken_request_ends_at_the_error_page(unattended: Places, tool: httpx
     assert 'id="wallet-error"' in page.text
 
 
+def test_what_no_card_answers_is_declined(unattended: Places, tool: httpx2.Client) -> None:
+    asked = httpx2.get(f"{unattended.service}/library/ask/diploma", follow_redirects=False)
+
+    page = tool.get(asked.headers["location"])
+
+    assert 'id="wallet-error"' in page.text
+    assert "You had no card for it." in page.text
+
+
 def test_production_refuses_the_mode(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="consents by itself"):
         WalletSettings.load(

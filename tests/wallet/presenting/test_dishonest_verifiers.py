@@ -36,7 +36,9 @@ from byoid.wire_errors import (
 )
 from tests.peers.dishonest_verifier import URL, VerifierPeer, mdoc, sd_jwt, sign_request
 from wallet.content_tables import Kind
+from wallet.contents import ItemNotFound
 from wallet.history import Reason, load_history
+from wallet.refusals import RequestRefused, tell
 
 pytestmark = pytest.mark.hostile
 Defect = Callable[[VerifierPeer], None]
@@ -319,7 +321,7 @@ UNTOLD: list[tuple[str, Defect, type[ByoidError]]] = [
     ("response_uri_is_another_host", x509_san_dns("verifier.test", "https://evil.test/responses/1"), InvalidRequest),
     ("response_uri_is_not_the_client", unsigned_to("https://evil.test/responses/1"), InvalidRequest),
 ]  # fmt: skip
-# The verifier is known and at its own address: it is told the code, and nothing else.
+# The verifier is known and at its own address: it may be told the code, and nothing else.
 TOLD: list[tuple[str, Defect, type[Any]]] = [
     ("query_by_scope", both(claim("dcql_query", None), claim("scope", "pid")), InvalidScope),
     ("redirect_uri_beside_response_uri", claim("redirect_uri", f"{URL}/done"), InvalidRequest),
@@ -357,34 +359,70 @@ async def test_nothing_is_sent_to_somebody_unknown(
     defect(verifier)
     _trust_extra_root(holder, verifier)
 
-    with pytest.raises(error) as raised:
+    with pytest.raises((error, RequestRefused)) as raised:
         await holder.propose(verifier.link)
 
-    assert type(raised.value) is error
+    found = raised.value
+    assert type(found.error if isinstance(found, RequestRefused) else found) is error
+    assert getattr(found, "refusal_id", None) is None
     assert verifier.posted == []
-    assert await (await holder.visit()).contents.all(Kind.CONSENT) == []
+    contents = (await holder.visit()).contents
+    assert await contents.all(Kind.CONSENT) == await contents.all(Kind.REFUSAL) == []
 
 
 @pytest.mark.parametrize(("defect", "error"), [pytest.param(*case[1:], id=case[0]) for case in TOLD])
-async def test_a_known_verifier_is_told_the_code_and_nothing_else(
+async def test_a_known_verifier_is_told_the_code_and_nothing_else_if_the_citizen_wants_it(
     holder: Any, verifier: VerifierPeer, defect: Defect, error: type[Any]
 ) -> None:
     defect(verifier)
 
-    with pytest.raises(error) as raised:
+    with pytest.raises(RequestRefused) as raised:
         await holder.propose(verifier.link)
 
-    assert type(raised.value) is error
+    assert type(raised.value.error) is error
+    assert verifier.posted == []  # 15.1: no error without consent
+    visit, refusal_id = await holder.visit(), raised.value.refusal_id or ""
+    assert await tell(holder.wallet, visit, refusal_id) == "https://verifier.test/done#response_code=1"
+    with pytest.raises(ItemNotFound):
+        await tell(holder.wallet, visit, refusal_id)
     assert len(verifier.posted) == 1
     told = {"error": error.code}
     if "state" in verifier.claims:
         told["state"] = verifier.claims["state"]
     assert verifier.opened() == told
     contents = (await holder.visit()).contents
-    assert await contents.all(Kind.CONSENT) == []
+    assert await contents.all(Kind.CONSENT) == await contents.all(Kind.REFUSAL) == []
     (item,) = await load_history(contents)
     assert item.entry.reason_of_noncompletion is Reason.BAD_REQUEST
     assert item.entry.error == error.code
+
+
+async def test_a_refusal_can_be_told_only_for_a_while_and_by_its_own_citizen(
+    new_holder: Any, holder: Any, verifier: VerifierPeer, clock: Any
+) -> None:
+    claim("redirect_uri", f"{URL}/done")(verifier)
+    with pytest.raises(RequestRefused) as raised:
+        await holder.propose(verifier.link)
+    refusal_id = raised.value.refusal_id or ""
+
+    stranger = await new_holder()
+    with pytest.raises(ItemNotFound):
+        await tell(stranger.wallet, await stranger.visit(), refusal_id)
+    clock.advance(minutes=9)
+    visit = await holder.visit()
+    clock.advance(minutes=2)
+    with pytest.raises(ItemNotFound):
+        await tell(holder.wallet, visit, refusal_id)
+    assert verifier.posted == []
+
+
+async def test_the_citizen_hears_that_the_verifier_did_not_take_it(holder: Any, verifier: VerifierPeer) -> None:
+    claim("redirect_uri", f"{URL}/done")(verifier)
+    verifier.answer_response = lambda _: httpx2.Response(500, text="oops")
+    with pytest.raises(RequestRefused) as raised:
+        await holder.propose(verifier.link)
+    with pytest.raises(PeerError):
+        await tell(holder.wallet, await holder.visit(), raised.value.refusal_id or "")
 
 
 def test_there_are_many_cases() -> None:

@@ -57,6 +57,31 @@ async def test_a_request_is_declined(api: httpx2.AsyncClient, verifier: Verifier
     assert verifier.opened()["error"] == "access_denied"
 
 
+async def test_a_refused_request_is_told_to_the_verifier_only_on_demand(
+    api: httpx2.AsyncClient, verifier: VerifierPeer
+) -> None:
+    verifier.claims["redirect_uri"] = "https://verifier.test/done"
+    refused = await api.post("/api/requests", json={"link": verifier.link})
+    assert refused.status_code == 400
+    body = refused.json()
+    assert (body["error"], body["message"]) == ("invalid_request", "error-bad-request")
+    assert verifier.posted == []
+
+    told = await api.post(f"/api/refusals/{body['refusal_id']}")
+    assert told.json() == {"go_to": "https://verifier.test/done#response_code=1"}
+    assert verifier.opened()["error"] == "invalid_request"
+    assert (await api.post(f"/api/refusals/{body['refusal_id']}")).status_code == 404
+
+
+async def test_a_refusal_that_nobody_may_know_of_cannot_be_told(
+    api: httpx2.AsyncClient, verifier: VerifierPeer
+) -> None:
+    verifier.claims["response_uri"] = "http://verifier.test/responses/1"
+    body = (await api.post("/api/requests", json={"link": verifier.link})).json()
+    assert body["error"] == "invalid_request"
+    assert "refusal_id" not in body
+
+
 async def test_rights_are_used(api: httpx2.AsyncClient, holder: Any, verifier: VerifierPeer) -> None:
     item = (await holder.present(await holder.propose(verifier.link))).item
     for right in ("deletion-request", "report"):

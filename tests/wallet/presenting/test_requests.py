@@ -1,5 +1,6 @@
 """Who asks: every client identifier prefix that the wallet believes, and what it knows about each."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from byoid.service.trust_files import load_signer
 from byoid.signing import sign_now
 from byoid.wire_errors import InvalidClient
 from tests.peers.dishonest_verifier import URL, VerifierPeer, sd_jwt
+from wallet.refusals import RequestRefused
 from wallet.requests import Caution, parse_link
 from wallet.verifier_files import load_verifiers
 
@@ -121,8 +123,19 @@ async def test_somebody_registered_who_does_not_sign(holder: Any, verifier: Veri
 @pytest.mark.hostile
 async def test_somebody_registered_brings_no_metadata(holder: Any, verifier: VerifierPeer, verifiers: Any) -> None:
     use(verifier, "library", {})
-    with pytest.raises(InvalidClient):
+    with pytest.raises(RequestRefused) as refused:
         await holder.propose(verifier.link)
+    assert type(refused.value.error) is InvalidClient
+
+
+async def test_somebody_registered_without_metadata_brings_them(
+    holder: Any, verifier: VerifierPeer, verifiers: Any
+) -> None:
+    registered = {"library": replace(verifiers.trust.registered["library"], metadata=None)}
+    verifiers.trust = replace(verifiers.trust, registered=registered)
+    use(verifier, "library", {})
+    assert (await holder.present(await holder.propose(verifier.link))).delivered
+    assert "pid" in verifier.opened()["vp_token"]
 
 
 @pytest.mark.hostile
