@@ -124,11 +124,12 @@ def document_signer(device_response: str) -> x509.Certificate:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What our side makes of an answer."""
+    """What our side makes of an answer. `shown` are the names of claims on the page to which the person came back."""
 
     state: str
     failures: int
     reason: str
+    shown: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -257,12 +258,12 @@ def _add_library(app: FastAPI, party: RelyingParty) -> None:
 
 def _page(state: str, shown: Mapping[str, Any]) -> HTMLResponse:
     rows = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(str(value)[:200])}</dd>"
+        f"<dt><code>{escape(name)}</code></dt><dd>{escape(str(value)[:200])}</dd>"
         for credentials in shown.values()
         for claims in credentials
         for name, value in claims.items()
     )
-    return HTMLResponse(f"<!doctype html><title>{state}</title><h1 id='verdict'>{state}</h1><dl>{rows}</dl>")
+    return HTMLResponse(f"<!doctype html><title>{state}</title><h1 id='verdict'>{state}</h1><div><dl>{rows}</dl></div>")
 
 
 def _service_id(prefix: str) -> str:
