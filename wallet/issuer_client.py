@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import httpx2
 
 from byoid.encoding import json_dumps
-from byoid.errors import MalformedInput, PeerError
+from byoid.errors import PeerError
 from byoid.issuance.credential import (
     CredentialRequest,
     CredentialResponse,
@@ -33,7 +33,7 @@ from byoid.message import Message, parse_message
 from byoid.oauth.authorization import AuthorizationRequest, PushedAuthorizationResponse, authorization_url
 from byoid.oauth.client_attestation import ATTESTATION_HEADER, CHALLENGE_HEADER, POP_HEADER, ChallengeResponse
 from byoid.oauth.dpop import prepare_dpop_proof
-from byoid.oauth.error_response import ErrorResponse
+from byoid.oauth.error_response import peer_error
 from byoid.oauth.form import to_form
 from byoid.oauth.jwt import Trust
 from byoid.oauth.metadata import AuthorizationServerMetadata, require_issuer
@@ -264,7 +264,7 @@ class Issuance:
             self._remember(url, response)
             if response.status_code in statuses:
                 return response
-            if _error_code(response) not in _NONCE_ERRORS | _CHALLENGE_ERRORS:
+            if _refused(response).code not in _NONCE_ERRORS | _CHALLENGE_ERRORS:
                 break
         else:
             response = await attempt()
@@ -316,16 +316,9 @@ def _media_type(response: httpx2.Response) -> str:
     return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
-def _error_code(response: httpx2.Response) -> str | None:
-    try:
-        return parse_message(ErrorResponse, response.content).error
-    except MalformedInput:
-        return None
-
-
 def _refused(response: httpx2.Response) -> PeerError:
-    code = _error_code(response)
-    return PeerError(f"refused with status {response.status_code}: {code}", code=code, status=response.status_code)
+    challenge = str(response.headers.get("www-authenticate", ""))
+    return peer_error(status=response.status_code, body=response.content, www_authenticate=challenge)
 
 
 def _origin(url: str) -> str:

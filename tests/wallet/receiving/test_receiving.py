@@ -48,6 +48,22 @@ async def test_the_issuer_is_told_that_its_credentials_were_accepted(citizen: An
     assert issuer.notifications == [{"notification_id": "n-1", "event": "credential_accepted"}]
 
 
+async def test_a_nonce_that_the_issuer_demands_in_its_challenge_alone_goes_into_the_next_proof(
+    citizen: Any, issuer: DishonestIssuer
+) -> None:
+    asked: list[Any] = []
+
+    def demanding(honest: Any) -> Any:
+        asked.append(honest)
+        headers = {"WWW-Authenticate": 'DPoP error="use_dpop_nonce"', "DPoP-Nonce": "n"}
+        return Response(status_code=401, headers=headers) if len(asked) == 1 else honest
+
+    issuer.tamper["credential"] = demanding
+
+    assert isinstance(await citizen.receive(), Received)
+    assert len(asked) == 2
+
+
 async def test_an_issuer_that_does_not_listen_changes_nothing(citizen: Any, issuer: DishonestIssuer) -> None:
     def broken(_: Any) -> Any:
         return {"error": "server_error"}
