@@ -9,7 +9,8 @@ import os
 import zlib
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -47,6 +48,20 @@ SIGNATURE_BYTES: Final = 64
 TIME: Final = int(NOW.timestamp())
 END: Final = int((NOW + VALID).timestamp())
 TAG_24: Final = b"\xd8\x18\x58"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request says, and its answer must."""
+
+    nonce: str = NONCE
+    state: str = "s" * 22
+    client_id: str = CLIENT_ID
+    response_uri: str = RESPONSE_URI
+    time: int = TIME
+
+
+ASKED: Final = Asked()
 
 
 def b64u(data: bytes) -> bytes:
@@ -148,7 +163,7 @@ def _walk(node: dict[str, Any], by_digest: dict[str, str]) -> dict[str, Any]:
     return claims
 
 
-def verify_sd_jwt_vc(presentation: str, issuer: Any) -> dict[str, Any]:
+def verify_sd_jwt_vc(presentation: str, issuer: Any, sent: Asked = ASKED) -> dict[str, Any]:
     sd_jwt, _, key_binding = presentation.rpartition("~")
     jwt, *disclosures = sd_jwt.split("~")
     signed, _, signature = jwt.rpartition(".")
@@ -161,14 +176,15 @@ def verify_sd_jwt_vc(presentation: str, issuer: Any) -> dict[str, Any]:
     by_digest = {b64u(sha256(each.encode()).digest()).decode(): each for each in disclosures}
     assert len(by_digest) == len(disclosures)
     claims = _walk(payload, by_digest)
-    assert not by_digest and claims["iat"] <= TIME < claims["exp"] and claims["vct"] == VCT
+    assert not by_digest and claims["iat"] <= sent.time < claims["exp"] and claims["vct"] == VCT
     holder = public_key(claims["cnf"]["jwk"])
     signed, _, signature = key_binding.rpartition(".")
     head, _, body = signed.partition(".")
     assert from_json(unb64u(head)) == {"alg": "ES256", "typ": "kb+jwt"}
     check(holder, unb64u(signature), signed.encode())
     proof = from_json(unb64u(body))
-    assert proof["nonce"] == NONCE and proof["aud"] == CLIENT_ID and TIME - 600 < proof["iat"] <= TIME
+    assert proof["nonce"] == sent.nonce and proof["aud"] == sent.client_id
+    assert sent.time - 600 < proof["iat"] <= sent.time
     assert proof["sd_hash"] == b64u(sha256(presentation[: len(sd_jwt) + 1].encode()).digest()).decode()
     return claims
 
@@ -193,50 +209,75 @@ def _chain(inputs: Inputs, der: bytes) -> None:
     leaf.public_key()
 
 
-def transaction(inputs: Inputs, form: dict[str, str], key: Any, query: dict[str, Any], revoked: bytes) -> Operation:
-    """Ask with a fresh response key; open an answer and judge it, the chain and the status list were seen before."""
-    header = b64u(to_json({"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": x5c_header(inputs.access_chain)}))
-    keys, anchored = {"key": key}, {b"".join(inputs.pid_chain): (NOW - VALID, NOW + VALID)}
-    issuer, lists = inputs.issuer.public, {STATUS.uri: revoked}
+def fresh_key() -> tuple[Any, dict[str, str]]:
+    """Make the key of one response, and what the request says of it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    x, y = b64u(point[1:33]).decode(), b64u(point[33:]).decode()
+    return key, {"kty": "EC", "crv": "P-256", "x": x, "y": y, "alg": "ECDH-ES", "use": "enc", "kid": "key"}
 
-    def ask() -> str:
-        fresh = ec.generate_private_key(ec.SECP256R1())
-        point = fresh.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        x, y = b64u(point[1:33]).decode(), b64u(point[33:]).decode()
-        jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y, "alg": "ECDH-ES", "use": "enc", "kid": "key"}
-        request = {
-            "response_type": "vp_token", "response_mode": "direct_post.jwt", "client_id": CLIENT_ID, "nonce": NONCE,
-            "state": "s" * 22, "dcql_query": query, "response_uri": RESPONSE_URI, "iat": TIME, "exp": TIME + 300,
-            "client_metadata": {
-                "jwks": {"keys": [jwk]}, "encrypted_response_enc_values_supported": ["A128GCM", "A256GCM"],
-                "vp_formats_supported": {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}},
-            },
-            "aud": "https://self-issued.me/v2",
-        }  # fmt: skip
-        signing_input = header + b"." + b64u(to_json(request))
-        return (signing_input + b"." + b64u(raw_signature(inputs.verifier.native, signing_input))).decode()
 
-    def judge() -> dict[str, Any]:
-        response = from_json(open_jwe(form["response"], keys))
-        assert response["state"] == "s" * 22
+def request_header(inputs: Inputs) -> bytes:
+    return b64u(to_json({"alg": "ES256", "typ": "oauth-authz-req+jwt", "x5c": x5c_header(inputs.access_chain)}))
+
+
+def signed_request(asked: Asked, header: bytes, signer: Any, jwk: dict[str, str], query: dict[str, Any]) -> str:
+    request = {
+        "response_type": "vp_token", "response_mode": "direct_post.jwt", "client_id": asked.client_id,
+        "nonce": asked.nonce, "state": asked.state, "dcql_query": query, "response_uri": asked.response_uri,
+        "iat": asked.time, "exp": asked.time + 300,
+        "client_metadata": {
+            "jwks": {"keys": [jwk]}, "encrypted_response_enc_values_supported": ["A128GCM"],
+            "vp_formats_supported": {"dc+sd-jwt": {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]}},
+        },
+        "aud": "https://self-issued.me/v2",
+    }  # fmt: skip
+    signing_input = header + b"." + b64u(to_json(request))
+    return (signing_input + b"." + b64u(raw_signature(signer, signing_input))).decode()
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What is known before an answer comes: the chain, whose signature it vouches for, and the status list."""
+
+    anchored: dict[bytes, tuple[datetime, datetime]]
+    issuer: Any
+    lists: dict[str, bytes]
+    query: dict[str, Any]
+
+    def claims(self, sent: Asked, jwe: str, key: Any) -> dict[str, Any]:
+        """Open and judge an answer."""
+        response = from_json(open_jwe(jwe, {"key": key}))
+        assert response["state"] == sent.state
         ((query_id, (presentation,)),) = response["vp_token"].items()
-        asked = next(each for each in query["credentials"] if each["id"] == query_id)
+        asked = next(each for each in self.query["credentials"] if each["id"] == query_id)
         x5c = from_json(unb64u(presentation.partition(".")[0]))["x5c"]
-        begins, ends = anchored[b"".join(map(b64decode, x5c))]
+        begins, ends = self.anchored[b"".join(map(b64decode, x5c))]
         assert begins <= NOW <= ends
-        claims = verify_sd_jwt_vc(presentation, issuer.native)
+        claims = verify_sd_jwt_vc(presentation, self.issuer, sent)
         assert claims["vct"] in asked["meta"]["vct_values"]
         for claim in asked["claims"]:
             value: Any = claims
             for component in claim["path"]:
                 value = value[component]
         place = claims["status"]["status_list"]
-        assert not lists[place["uri"]][place["idx"] >> 3] >> (place["idx"] & 7) & 1
+        assert not self.lists[place["uri"]][place["idx"] >> 3] >> (place["idx"] & 7) & 1
         return claims
 
+
+def judge(inputs: Inputs, query: dict[str, Any], lists: dict[str, bytes]) -> Judge:
+    return Judge({b"".join(inputs.pid_chain): (NOW - VALID, NOW + VALID)}, inputs.issuer.public.native, lists, query)
+
+
+def transaction(inputs: Inputs, form: dict[str, str], key: Any, query: dict[str, Any], revoked: bytes) -> Operation:
+    """Ask with a fresh response key; open an answer and judge it, the chain and the status list were seen before."""
+    header, signer = request_header(inputs), inputs.verifier.native
+    judging = judge(inputs, query, {STATUS.uri: revoked})
+
     def run() -> dict[str, Any]:
-        ask()
-        return judge()
+        _, jwk = fresh_key()
+        signed_request(ASKED, header, signer, jwk, query)
+        return judging.claims(ASKED, form["response"], key)
 
     return run
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import multiprocessing
 import os
 import secrets
 import signal
@@ -19,13 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import uvicorn
 from cryptography import x509
 from fastapi import FastAPI
 from httpx2 import ASGITransport
@@ -35,6 +37,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from benchmarks.http_floor import Floor
 from benchmarks.inputs import DISCLOSABLE, NOW, PID, SHOWN, VCT, Inputs
 from benchmarks.presentation import QUERY
 from benchmarks.yardstick import Result, Yardstick
@@ -48,6 +51,7 @@ from byoid.presentation.request import AuthorizationRequest
 from byoid.presentation.response import AuthorizationResponse, choose_response_encryption, encrypt_response
 from byoid.relying_party.messages import QueryDefinition
 from byoid.service.database import Database, insert
+from byoid.service.serving import OneWriteProtocol
 from byoid.signing import sign_now
 from byoid.trust.pki import to_pem
 from verifier.app import create_app, open_verifier
@@ -92,7 +96,11 @@ def measure_http(inputs: Inputs, names: list[str], *, rounds: int) -> list[Resul
             with _database(engine) as url, tempfile.TemporaryDirectory() as folder:
                 many = any(name.endswith(".open100k") for name in wanted)
                 found |= _measure_engine(inputs, engine, url, Path(folder), many=many, rounds=rounds)
-    return [Result(name, found[name], _goal(name, found), {}) for name in names]
+    return [Result(name, found[name], _goal(name, found), _peers(name, found)) for name in names]
+
+
+def _peers(name: str, found: dict[str, float]) -> dict[str, float]:
+    return {"floor": found[f"{name}.floor"]} if f"{name}.floor" in found else {}
 
 
 def _goal(name: str, found: dict[str, float]) -> float:
@@ -111,7 +119,27 @@ def _measure_engine(
         if many:
             asyncio.run(_open_many(_settings(folder)))
             found[f"{name}.open100k"] = asyncio.run(_y(load, pid, rounds))
+    if engine == "postgresql":
+        with _floor(inputs, url, key) as (port, pid):
+            found[f"{name}.floor"] = asyncio.run(_y(_Load(inputs, port, key), pid, rounds))
     return found
+
+
+@contextlib.contextmanager
+def _floor(inputs: Inputs, url: str, key: str) -> Iterator[tuple[int, int]]:
+    """Run the floor in a process of its own, which has the same keys; yield its port and process id."""
+    application = Floor(inputs, url, key, {STATUS_URI: bytes(1 << 17)}).application()
+    port = _free_port()
+    options = {"port": port, "access_log": False, "log_level": "warning", "http": OneWriteProtocol}
+    process = multiprocessing.get_context("fork").Process(target=uvicorn.run, args=(application,), kwargs=options)
+    process.start()
+    try:
+        _wait(port, process.is_alive)
+        assert process.pid is not None
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.join(10)
 
 
 async def _y(load: "_Load", pid: int, rounds: int) -> float:
@@ -290,9 +318,7 @@ def _row(like: Any, until: datetime) -> dict[str, Any]:
 @contextlib.contextmanager
 def _server(folder: Path) -> Iterator[tuple[int, int]]:
     """Run the verifier in a process of its own; yield its port and process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     command = [
         sys.executable, "-m", "uvicorn", "--factory", "benchmarks.http_presentation:application", "--port", str(port),
         "--no-access-log", "--log-level", "warning", "--no-proxy-headers", "--no-server-header",
@@ -300,21 +326,27 @@ def _server(folder: Path) -> Iterator[tuple[int, int]]:
     ]  # fmt: skip
     process = subprocess.Popen(command, env={**os.environ, _SETTINGS: str(folder)})  # noqa: S603 (our own command)
     try:
-        _wait(port, process)
+        _wait(port, lambda: process.poll() is None)
         yield port, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(10)
 
 
-def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(port: int, alive: Callable[[], bool]) -> None:
     for _ in range(300):
         connection = http.client.HTTPConnection("127.0.0.1", port)
         with contextlib.suppress(OSError):
             connection.request("GET", "/healthz")
             if connection.getresponse().status == 200:  # noqa: PLR2004
                 return
-        if process.poll() is not None:
+        if not alive():
             break
         time.sleep(0.1)
     raise RuntimeError("the verifier did not start")
