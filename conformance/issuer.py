@@ -40,8 +40,34 @@ def _haip(format_: str, initiated: str) -> tuple[str, Variant]:
     return HAIP, {"credential_format": format_, "vci_authorization_code_flow_variant": initiated}
 
 
+def _plain(
+    profile: str, client: str, sender: str, start: str, request: str, encryption: str, format_: str
+) -> tuple[str, Variant]:
+    """Return a choice of the general plan; `start` is who begins, and with which grant."""
+    initiated, grant = _STARTS[start]
+    return PLAIN, {
+        "fapi_profile": profile, "client_auth_type": client, "sender_constrain": sender,
+        "vci_authorization_code_flow_variant": initiated, "vci_grant_type": grant,
+        "authorization_request_type": request, "vci_credential_encryption": encryption, "credential_format": format_,
+        "fapi_request_method": "unsigned", "openid": "plain_oauth", "fapi_response_mode": "plain_response",
+    }  # fmt: skip
+
+
+_STARTS: Final = {
+    "wallet": ("wallet_initiated", "authorization_code"),
+    "offer": ("issuer_initiated", "authorization_code"),
+    "code": ("issuer_initiated", "pre_authorization_code"),
+}
 PLANS: Final[Sequence[tuple[str, Variant]]] = [
     *(_haip(*each) for each in product(_FORMATS, ("wallet_initiated", "issuer_initiated"))),
+    _plain("vci_haip", "client_attestation", "dpop", "wallet", "simple", "encrypted", "sd_jwt_vc"),
+    _plain("vci_haip", "private_key_jwt", "dpop", "wallet", "simple", "plain", "sd_jwt_vc"),
+    _plain("vci_haip", "mtls", "mtls", "offer", "simple", "plain", "mdoc"),
+    _plain("vci", "client_attestation", "dpop", "code", "rar", "plain", "sd_jwt_vc"),
+    _plain("vci", "private_key_jwt", "dpop", "code", "simple", "plain", "sd_jwt_vc"),
+    _plain("vci", "private_key_jwt", "mtls", "offer", "rar", "encrypted", "mdoc"),
+    _plain("vci", "mtls", "mtls", "wallet", "rar", "plain", "sd_jwt_vc"),
+    _plain("vci", "mtls", "dpop", "code", "simple", "encrypted", "mdoc"),
 ]
 
 
@@ -99,8 +125,8 @@ def configuration(tested: Tested, variant: Variant, *, suite_url: str) -> dict[s
         "client_attestation": {
             "issuer": "https://wallet-provider.example", "attester_jwks": attester, "key_attestation_jwks": attester,
         },
-        **_client(tested, clients[0], number=""),
-        **_client(tested, clients[1], number="2"),
+        **_client(tested, clients[0], tls=TLS[0], number=""),
+        **_client(tested, clients[1], tls=TLS[1], number="2"),
         "credential": {
             "trust_anchor_pem": tested.pem("agency-root.pem"),
             "status_list_trust_anchor_pem": tested.pem("agency-root.pem"),
@@ -110,11 +136,9 @@ def configuration(tested: Tested, variant: Variant, *, suite_url: str) -> dict[s
     }  # fmt: skip
 
 
-def _client(tested: Tested, client_id: str, *, number: str) -> dict[str, Any]:
-    if client_id in ATTESTED:
-        key = jwk(PrivateKey.generate(), kid=client_id)
-        return {f"client{number}": {"client_id": client_id, "jwks": {"keys": [key]}}}
-    name = client_key(client_id)
+def _client(tested: Tested, client_id: str, *, tls: str, number: str) -> dict[str, Any]:
+    """Return a client with its keys; an attested one has none of its own but for TLS."""
+    name = client_key(tls if client_id in ATTESTED else client_id)
     pem = tested.pem(f"{name}.key")
     key = jwk(PrivateKey.from_pem(pem.encode()), kid=client_id)
     return {

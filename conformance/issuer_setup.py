@@ -5,7 +5,9 @@ The register is the demo's. The suite plays the wallet, so it has the wallet pro
 
 import asyncio
 import json
+import os
 import secrets
+import shutil
 import sqlite3
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -33,7 +35,9 @@ from issuer.jobs import run_jobs
 from issuer.people import add_account
 from issuer.settings import IssuerSettings
 
-PORT: Final = 9441
+PORT: Final = 9441  # of the proxy, which ends TLS
+_INNER_PORT: Final = 9442
+_START_SECONDS: Final = 10
 PEOPLE: Final = 200  # in the register
 USERNAME: Final = "citizen"
 PASSWORD: Final = "a-password-of-the-citizen"  # noqa: S105  # of an account that lives as long as the run
@@ -41,6 +45,31 @@ ATTESTED: Final = ("attested-1", "attested-2")  # client ids, by how they authen
 ASSERTING: Final = ("asserting-1", "asserting-2")
 TLS: Final = ("tls-1", "tls-2")
 _QUERY: Final = "SELECT * FROM person WHERE person_number = :person"
+# What deploy/nginx/nginx.conf says of the issuer, for one process that needs no rights.
+_NGINX: Final = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; server_tokens off; client_max_body_size 1m; large_client_header_buffers 4 16k;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  ssl_certificate {folder}/tls.pem; ssl_certificate_key {folder}/tls.key;
+  ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers ECDHE+AESGCM;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_verify_client optional_no_ca;
+    location / {{
+      proxy_pass http://127.0.0.1:{inner};
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto https;
+      proxy_set_header Client-Cert $ssl_client_escaped_cert;
+    }}
+  }}
+}}
+"""
 _SOMEBODY: Final = (
     "SELECT person_number FROM person WHERE deceased_on IS NULL AND guardian IS NULL AND birth_country IS NOT NULL"
 )
@@ -126,6 +155,7 @@ def settings(folder: Path, *, overrides: Mapping[str, Any]) -> IssuerSettings:
         "recognition": folder / "recognition.toml",
         "ca_file": folder / "trusted.pem",
         "allowed_networks": ("127.0.0.0/8",),
+        "trusted_proxies": ("127.0.0.1/32",),
         "publish_interval": "PT1S",
         "log_level": "warning",
         **overrides,
@@ -140,14 +170,46 @@ async def serving(
     prepare(folder, suite_url=suite_url, callbacks=callbacks)
     chosen = settings(folder, overrides=overrides)
     app = create_app(chosen)
-    tls = (folder / "tls.pem", folder / "tls.key")
-    async with running({PORT: app}, host="localhost", tls=tls), _working(app):
+    async with running({_INNER_PORT: app}, host="127.0.0.1", tls=None), _working(app), _proxy(folder):
         person = _person(folder)
         await add_account(app.state.agency, USERNAME, PASSWORD, person, actor="conformance")
         headers = {"Authorization": f"Bearer {await staff_key(app)}"}
         trusted = ssl.create_default_context(cafile=folder / "ca.pem")
         async with httpx2.AsyncClient(verify=trusted, headers=headers) as staff:
             yield Tested(folder, chosen.public_url, person, staff)
+
+
+@asynccontextmanager
+async def _proxy(folder: Path) -> AsyncIterator[None]:
+    """Run nginx before the issuer, as in production: it ends TLS, and tells of clients' certificates (RFC 9440)."""
+    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        raise FileNotFoundError("nginx is needed: apt-get install nginx-light")
+    file = folder / "nginx.conf"
+    file.write_text(_NGINX.format(folder=folder, port=PORT, inner=_INNER_PORT), "utf-8")
+    nginx = await asyncio.create_subprocess_exec(
+        program, "-p", str(folder), "-c", str(file), "-e", str(folder / "nginx.log")
+    )
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            while not await _listens(PORT):
+                if nginx.returncode is not None:
+                    raise RuntimeError(f"nginx did not start: {(folder / 'nginx.log').read_text('utf-8')}")
+                await asyncio.sleep(0.05)
+        yield
+    finally:
+        if nginx.returncode is None:
+            nginx.terminate()
+        await nginx.wait()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 @asynccontextmanager

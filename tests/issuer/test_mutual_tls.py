@@ -217,6 +217,16 @@ async def test_a_dpop_token_is_not_opened_by_the_certificate(open_tls: Any) -> N
         assert (await company.wallet.request(PID)).status_code == 200
 
 
+async def test_an_attested_wallet_with_a_dpop_key_is_not_bound_to_its_certificate(open_tls: Any) -> None:
+    async with open_tls() as peer:
+        company = Company(peer)
+        company.wallet = peer.wallet(spoil=company.wallet.spoil)
+        assert (await company.redeem()).json()["token_type"] == "DPoP"
+        company.says = [rfc9440(OTHER)]
+        assert (await company.wallet.request(PID)).status_code == 200
+        assert (await company.wallet.refresh()).status_code == 200
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize("first", [True, False], ids=["dpop to certificate", "certificate to dpop"])
 async def test_a_refresh_token_brings_no_token_of_another_kind(open_tls: Any, first: bool) -> None:
