@@ -7,7 +7,7 @@ The service asks in two ways, each with a page to begin and a page to come back 
 import base64
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -261,9 +261,15 @@ def _page(state: str, shown: Mapping[str, Any]) -> HTMLResponse:
         f"<dt><code>{escape(name)}</code></dt><dd>{escape(str(value)[:200])}</dd>"
         for credentials in shown.values()
         for claims in credentials
-        for name, value in claims.items()
+        for name, value in _flat(claims)
     )
-    return HTMLResponse(f"<!doctype html><title>{state}</title><h1 id='verdict'>{state}</h1><div><dl>{rows}</dl></div>")
+    return HTMLResponse(f"<!doctype html><title>{state}</title><h1>{state}</h1><dl>{rows}</dl>")
+
+
+def _flat(claims: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give the claims of an mdoc without their namespaces."""
+    for name, value in claims.items():
+        yield from value.items() if "." in name else ((name, value),)
 
 
 def _service_id(prefix: str) -> str:
