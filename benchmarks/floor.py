@@ -8,7 +8,7 @@ of byoid stands beside it, measured in the same run.
 import os
 import zlib
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -83,15 +83,14 @@ def check(key: Any, signature: bytes, data: bytes) -> None:
     key.verify(encode_dss_signature(r, s), data, ES256)
 
 
-def verify_proof(jws: str, typ: str) -> dict[str, Any]:
-    """Verify a JWT by the key in its header."""
+def verify_proof(jws: str, typ: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Verify a JWT by the key in its header; return key and claims."""
     signed, _, signature = jws.rpartition(".")
     head, _, body = signed.partition(".")
     header = from_json(unb64u(head))
     assert header["alg"] == "ES256" and header["typ"] == typ and "crit" not in header
     check(public_key(header["jwk"]), unb64u(signature), signed.encode())
-    claims: dict[str, Any] = from_json(unb64u(body))
-    return claims
+    return header["jwk"], from_json(unb64u(body))
 
 
 def public_key(jwk: dict[str, str]) -> Any:
@@ -109,10 +108,14 @@ def open_jwe(jwe: str, keys: Mapping[str, Any]) -> bytes:
 
 
 def issue_sd_jwt_vc(inputs: Inputs) -> Operation:
+    issue, jwk = sd_jwt_vc_issuer(inputs), inputs.holder.public.jwk
+    return lambda: issue(jwk, STATUS.index)
+
+
+def sd_jwt_vc_issuer(inputs: Inputs) -> Callable[[dict[str, Any], int], bytes]:
     header = b64u(to_json({"alg": "ES256", "typ": "dc+sd-jwt", "x5c": x5c_header(inputs.pid_chain)}))
-    jwk, key = inputs.holder.public.jwk, inputs.issuer.native
-    fixed = {"iss": "https://issuer.example", "iat": TIME, "exp": END, "vct": VCT, "cnf": {"jwk": jwk}}
-    status = {"status_list": {"idx": STATUS.index, "uri": STATUS.uri}}
+    key = inputs.issuer.native
+    fixed = {"iss": "https://issuer.example", "iat": TIME, "exp": END, "vct": VCT}
     plain = {name: value for name, value in PID.items() if name != "address"}
 
     def hide(claims: dict[str, Any], salts: bytes, disclosures: list[bytes]) -> list[str]:
@@ -124,12 +127,19 @@ def issue_sd_jwt_vc(inputs: Inputs) -> Operation:
             digests.append(b64u(sha256(disclosure).digest()).decode())
         return sorted(digests)
 
-    def issue() -> bytes:
+    def issue(jwk: dict[str, Any], index: int) -> bytes:
+        status = {"status_list": {"idx": index, "uri": STATUS.uri}}
         salts = urlsafe_b64encode(os.urandom(18 * 21))
         disclosures: list[bytes] = []
         digests = hide(plain, salts, disclosures)
         address = {"_sd": hide(ADDRESS, salts[24 * 15 :], disclosures)}
-        payload = fixed | {"status": status, "_sd": digests, "address": address, "_sd_alg": "sha-256"}
+        payload = fixed | {
+            "cnf": {"jwk": jwk},
+            "status": status,
+            "_sd": digests,
+            "address": address,
+            "_sd_alg": "sha-256",
+        }
         signing_input = header + b"." + b64u(to_json(payload))
         return b"~".join((signing_input + b"." + b64u(raw_signature(key, signing_input)), *disclosures, b""))
 

@@ -64,7 +64,10 @@ def results(wanted: list[str], *, rounds: int = 3) -> list[Result]:
         with tempfile.TemporaryDirectory() as folder, _database(engine, Path(folder)) as url:
             for variant in variants:
                 y = asyncio.run(_measure(Path(folder), url, variant, rounds))
-                found.append(Result(f"http.issuance.{engine}.{variant}", y, GOALS[variant], {}))
+                peers = {}
+                if engine == "postgresql" and variant != "haip":  # what the floor was written for
+                    peers["floor"] = asyncio.run(_measure(Path(folder), url, variant, rounds, floor=True))
+                found.append(Result(f"http.issuance.{engine}.{variant}", y, GOALS[variant], peers))
             if bulk in wanted:
                 found.append(Result(bulk, asyncio.run(_measure_bulk(Path(folder), url, rounds)), None, {}))
     return found
@@ -87,8 +90,9 @@ def _database(engine: str, folder: Path) -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-async def _measure(folder: Path, url: str, variant: str, rounds: int) -> float:
-    async with _server(folder, url, haip=variant == "haip") as base:
+async def _measure(folder: Path, url: str, variant: str, rounds: int, *, floor: bool = False) -> float:
+    arguments = ("benchmarks.http_issuance_floor", url) if floor else _issuer(folder, url, haip=variant == "haip")
+    async with _server(*arguments) as base:
         async with httpx2.AsyncClient(base_url=base, timeout=60) as http:
             wallet = Wallet(http, base, folder, variant)
             await wallet.issue_many(WALLETS * 4)  # warm up
@@ -105,7 +109,7 @@ async def _measure(folder: Path, url: str, variant: str, rounds: int) -> float:
 
 
 async def _measure_bulk(folder: Path, url: str, rounds: int) -> float:
-    async with _server(folder, url, haip=False) as base:
+    async with _server(*_issuer(folder, url, haip=False)) as base:
         async with httpx2.AsyncClient(base_url=base, timeout=600) as http:
             return float(median([(await http.post("/bench/bulk")).json()["y"] for _ in range(rounds + 1)][1:]))
 
@@ -203,18 +207,24 @@ class Wallet:
         ]  # fmt: skip
 
 
-@asynccontextmanager
-async def _server(folder: Path, url: str, *, haip: bool) -> AsyncIterator[str]:
+def _issuer(folder: Path, url: str, *, haip: bool) -> tuple[str, ...]:
+    """Make its files; return how it is started."""
     from demo.people import make_register
     from demo.pki import make_pki
 
     if not (folder / "pki").exists():
         make_register(folder / "register.db")
         make_pki(folder / "pki", host="localhost", now=datetime.now(UTC) - timedelta(hours=1))
+    return ("benchmarks.http_issuance", url, str(folder), "haip" if haip else "")
+
+
+@asynccontextmanager
+async def _server(module: str, url: str, *arguments: str) -> AsyncIterator[str]:
+    """Run a server in a process of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks.http_issuance", str(folder), url, str(port), "haip" if haip else ""]
+    command = [sys.executable, "-m", module, url, str(port), *arguments]
     process = subprocess.Popen(command)  # noqa: S603  # ourselves
     base = f"http://127.0.0.1:{port}"
     try:
@@ -308,4 +318,4 @@ def serve(folder: Path, url: str, port: int, *, haip: bool) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), haip=sys.argv[4] == "haip")
+    serve(Path(sys.argv[3]), sys.argv[1], int(sys.argv[2]), haip=sys.argv[4] == "haip")
