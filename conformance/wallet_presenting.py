@@ -23,7 +23,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from byoid.keys import PrivateKey
 from byoid.trust.anchors import Purpose
@@ -39,20 +39,19 @@ PLAIN: Final = "oid4vp-1final-wallet-test-plan"
 _SIGNED: Final = "request_uri_signed"
 _QUERY: Final = "url_query"
 _CHROMIUM: Final = "/usr/bin/chromium"
-_PHONE: Final = {"width": 390, "height": 844}
-_ENDS: Final = "#presentation-complete, #presentation-declined, #wallet-error, #submission_complete"
+_PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 
 # Which card answers for which format, and what is asked of it.
-_CARDS: Final = {"sd_jwt_vc": "pid_sd_jwt", "iso_mdl": "mdl_mdoc"}
-_MDL: Final = "org.iso.18013.5.1"
+_CARDS: Final = {"sd_jwt_vc": "pid_sd_jwt", "iso_mdl": "pid_mdoc"}
+_PID: Final = "eu.europa.ec.eudi.pid.1"
 _ASKED: Final[dict[str, dict[str, Any]]] = {
     "sd_jwt_vc": {
         "id": "pid", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:eudi:pid:1"]},
         "claims": [{"path": ["given_name"]}, {"path": ["family_name"]}, {"path": ["address", "country"]}],
     },
     "iso_mdl": {
-        "id": "licence", "format": "mso_mdoc", "meta": {"doctype_value": "org.iso.18013.5.1.mDL"},
-        "claims": [{"path": [_MDL, "document_number"]}, {"path": [_MDL, "birth_date"]}, {"path": [_MDL, "given_name"]}],
+        "id": "pid", "format": "mso_mdoc", "meta": {"doctype_value": _PID},
+        "claims": [{"path": [_PID, "family_name"]}, {"path": [_PID, "given_name"]}, {"path": [_PID, "birth_date"]}],
     },
 }  # fmt: skip
 
@@ -114,30 +113,32 @@ class Verifier:
 
 @dataclass
 class _Citizen:
-    """A browser that opens what the suite shows, and keeps a picture of where it ended."""
+    """A browser that opens what the suite shows; where the wallet refuses, it keeps a picture for the reviewers."""
 
     browser: Browser
-    pictures: Path | None = None
-    pages: dict[str, Page] = field(default_factory=dict)
+    folder: Path | None = None
+    pages: list[Page] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)
 
     async def drive(self, running: Running) -> None:
-        """Open what a module wants opened; show a refusal to the reviewers."""
+        """Open what a module wants opened; show a refusal wherever it asks for that."""
         for url in await running.urls():
-            page = await self.browser.new_page(viewport=_PHONE, ignore_https_errors=True)  # type: ignore[arg-type]
-            self.pages[running.id] = page
-            await page.goto(url, wait_until="domcontentloaded")
-            await page.wait_for_selector(_ENDS, state="attached")
+            await self._open(url, running)
             await running.visit(url)
-        if (page := self.pages.get(running.id)) and await page.query_selector("#wallet-error, #presentation-declined"):
-            await running.show(await self._picture(page, running))
+        if running.id in self.pictures:
+            await running.show(self.pictures[running.id])
 
-    async def _picture(self, page: Page, running: Running) -> bytes:
-        path = self.pictures / f"{running.module}-{running.id}.png" if self.pictures else None
-        return await page.screenshot(path=path)
+    async def _open(self, url: str, running: Running) -> None:
+        page = await self.browser.new_page(viewport=_PHONE, ignore_https_errors=True)
+        self.pages.append(page)  # it stays open: the wallet sends it on to the verifier's page
+        await page.goto(url, wait_until="domcontentloaded")
+        if await page.query_selector("#wallet-error"):
+            path = self.folder / f"{running.module}-{running.id}.png" if self.folder else None
+            self.pictures[running.id] = await page.screenshot(path=path)
 
     async def leave(self) -> None:
         """Close the pages."""
-        for page in self.pages.values():
+        for page in self.pages:
             await page.close()
         self.pages.clear()
 
