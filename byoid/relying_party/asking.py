@@ -65,10 +65,12 @@ class Wish:
         """Demand what the mode needs.
 
         Raises:
-            ValueError: something is missing.
+            ValueError: something is missing, or would be ignored.
         """
         if self.mode is Mode.SAME_DEVICE and (self.session is None or self.redirect_uri is None):
             raise ValueError("on the same device the browser session and a redirect_uri are needed")
+        if self.mode is not Mode.SAME_DEVICE and self.redirect_uri is not None:
+            raise ValueError("redirect_uri is for the same device alone: no other person is sent back")
         if self.mode is Mode.DC_API and self.origin is None:
             raise ValueError("over the Digital Credentials API the origin of the page is needed")
 

@@ -130,7 +130,8 @@ class RelyingParty:
 
         Raises:
             TransactionUnknown: no such policy.
-            ValueError: no session or redirect_uri on the same device, no origin for the Digital Credentials API.
+            ValueError: no session or redirect_uri on the same device, a redirect_uri elsewhere, no origin for the
+                Digital Credentials API.
         """
         wish = Wish(mode, session, redirect_uri, request_uri_method, origin, transaction_data)
         wish.require_whole()

@@ -110,6 +110,8 @@ class StartTransaction(Wish):
     def _require_whole(self) -> Self:
         if self.mode is Mode.SAME_DEVICE and (self.session is None or self.redirect_uri is None):
             raise ValueError("on the same device session and redirect_uri are needed")
+        if self.mode is not Mode.SAME_DEVICE and self.redirect_uri is not None:
+            raise ValueError("redirect_uri is for mode same_device alone: no other person is sent back")
         if (self.mode is Mode.DC_API) != (self.origin is not None):
             raise ValueError("origin is needed over the Digital Credentials API, and nowhere else")
         return self

@@ -102,6 +102,7 @@ async def test_links_for_installed_and_for_web_wallets(running: Running) -> None
         {"query": "pid", "endpoint": "javascript:alert(1)"}, {"query": "pid", "endpoint": "http://wallet.test"},
         {"query": "pid", "mode": "dc_api", "origin": "https://shop.test/path"},
         {"query": "pid", "mode": "dc_api", "origin": "http://shop.test"},
+        {"query": "pid", "redirect_uri": "https://shop.test/done"},
         {"query": "pid", "redirect_uri": "javascript:alert(1)"}, {"query": "pid", "request_uri_method": "put"},
         {"query": "pid", "transaction_data": [{}]},
         {"query": "pid", "transaction_data": [{"type": "payment", "credential_ids": ["other"]}]},

@@ -162,6 +162,14 @@ async def test_on_the_same_device_only_the_browser_with_the_code_gets_the_result
     assert (await party.result(begun.id, session="mine", response_code=code)).state is State.ACCEPTED
 
 
+@pytest.mark.hostile
+@pytest.mark.parametrize("mode", [Mode.CROSS_DEVICE, Mode.DC_API])
+async def test_only_the_same_device_has_a_way_back(party: RelyingParty, mode: Mode) -> None:
+    """Who asks for a redirect that would never come has mistaken the mode, and is told at once."""
+    with pytest.raises(ValueError, match="same device alone"):
+        await party.begin("pid", mode=mode, redirect_uri="https://shop.test/done", origin="https://shop.test")
+
+
 async def test_an_unknown_policy_begins_nothing(party: RelyingParty) -> None:
     with pytest.raises(TransactionUnknown):
         await party.begin("other")
