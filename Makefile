@@ -7,7 +7,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test check format lint types imports unit bench load chaos grow memory lock clean peers sbom
+.PHONY: help demo test check format lint types imports unit bench load chaos grow memory conformance lock clean peers sbom
 help: ## show what there is
 	@grep -E '^[a-z.]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -58,6 +58,9 @@ grow: .venv/.ready ## the cost of a walk with a full database: ROWS= OPEN= SECON
 	@$(LOAD) grow $(if $(ROWS),--rows "$(ROWS)") $(if $(OPEN),--open "$(OPEN)")
 memory: .venv/.ready ## memory idle and under load: SECONDS= JSON=1
 	@$(LOAD) memory
+
+conformance: .venv/.ready ## the OpenID Foundation's plans against a suite that runs (conformance/README.md): SUITE= PART= ONLY=
+	@$(RUN) -m conformance $(PART) $(if $(SUITE),--suite "$(SUITE)") $(if $(ONLY),--only "$(ONLY)")
 
 mutants: .venv/.ready ## mutation testing of formats, trust and presentation
 	$(BIN)/mutmut run $(ARGS)
