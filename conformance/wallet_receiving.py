@@ -6,18 +6,20 @@ catalogue; the person in it agrees (wallet_service.py).
 """
 
 import base64
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from byoid.keys import PrivateKey
 from byoid.trust.anchors import Purpose
 from byoid.trust.pki import Authority, SubjectName, make_leaf, make_root, to_der, to_pem
-from conformance.suite import Outcome, Running, Suite, Variant
+from conformance.suite import Finding, Outcome, Running, Suite, Variant
 from conformance.wallet_service import Anchor, UnattendedWallet, unattended_wallet
 
 ALIAS: Final = "byoid-wallet-vci"
@@ -25,40 +27,52 @@ PORT: Final = 9461
 TX_CODE: Final = "123456"  # the suite's only one
 _HAIP: Final = "oid4vci-1_0-wallet-haip-test-plan"
 _PLAIN: Final = "oid4vci-1_0-wallet-test-plan"
+_SD_JWT_PID: Final = "eu.europa.ec.eudi.pid.1"
+_MDOC_PID: Final = "eu.europa.ec.eudi.pid.mdoc.1"
+_MDL: Final = "org.iso.18013.5.1.mDL"
+_FAPI: Final = "fapi2-security-profile-final-client-test"
+_REFUSED: Final = {  # modules in which the suite misbehaves, so that the wallet must refuse
+    f"{_FAPI}-discovery-issuer-mismatch",
+    f"{_FAPI}-invalid-authorization-response-iss",
+    f"{_FAPI}-remove-authorization-response-iss",
+    f"{_FAPI}-ensure-authorization-response-with-invalid-state-fails",
+    f"{_FAPI}-ensure-authorization-response-with-invalid-missing-state-fails",
+}
+_AGE: Final = timedelta(days=1)  # of the suite's certificates: the suite dates an mdoc back to the full hour
 _SECONDS: Final = {"waitTimeoutSeconds": 3, "maxWaitForAdditionalRequestSeconds": 2, "maxWaitForNotificationSeconds": 4}
 _SIGNED: Final = (Purpose.PID, Purpose.ATTESTATION, Purpose.MDOC, Purpose.STATUS, Purpose.ISSUER_METADATA)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """A plan in a variant; the configuration is what the issuer offers, the suite's default if None."""
+    """A plan in a variant, and which of the suite's credential configurations is asked for."""
 
     plan: str
     variant: Variant
-    configuration_id: str | None = None
+    configuration_id: str
 
     @property
     def label(self) -> str:
         """What it is called in results."""
-        return " ".join(
-            [self.plan, *self.variant.values(), *([self.configuration_id] if self.configuration_id else [])]
-        )
+        return " ".join([self.plan, *self.variant.values(), self.configuration_id])
 
 
-def _haip(format_: str, flow: str, offer: str, configuration_id: str | None = None) -> _Run:
+def _haip(format_: str, flow: str, offer: str, configuration_id: str) -> _Run:
     variant = {
-        "credential_format": format_, "vci_authorization_code_flow_variant": flow, "vci_credential_offer_variant": offer,
-    }  # fmt: skip
+        "credential_format": format_,
+        "vci_authorization_code_flow_variant": flow,
+        "vci_credential_offer_variant": offer,
+    }
     return _Run(_HAIP, variant, configuration_id)
 
 
 _RUNS: Final = (
-    _haip("sd_jwt_vc", "wallet_initiated", "by_value"),
-    _haip("sd_jwt_vc", "issuer_initiated", "by_value", "eu.europa.ec.eudi.pid.1.jwt.keyattest"),
-    _haip("sd_jwt_vc", "issuer_initiated", "by_reference", "eu.europa.ec.eudi.pid.1.attestation.keyattest"),
-    _haip("mdoc", "wallet_initiated", "by_value", "org.iso.18013.5.1.mDL"),
-    _haip("mdoc", "issuer_initiated", "by_value", "eu.europa.ec.eudi.pid.mdoc.1.jwt.keyattest"),
-    _haip("mdoc", "issuer_initiated", "by_reference"),
+    _haip("sd_jwt_vc", "wallet_initiated", "by_value", _SD_JWT_PID),
+    _haip("sd_jwt_vc", "issuer_initiated", "by_value", f"{_SD_JWT_PID}.jwt.keyattest"),
+    _haip("sd_jwt_vc", "issuer_initiated", "by_reference", f"{_SD_JWT_PID}.attestation.keyattest"),
+    _haip("mdoc", "wallet_initiated", "by_value", _MDL),
+    _haip("mdoc", "issuer_initiated", "by_value", f"{_MDOC_PID}.jwt.keyattest"),
+    _haip("mdoc", "issuer_initiated", "by_reference", _MDOC_PID),
 )
 PLANS: Final[Sequence[tuple[str, Variant]]] = tuple((each.plan, each.variant) for each in _RUNS)
 
@@ -92,60 +106,64 @@ def _signing_jwk(root: Authority, name: str, purpose: Purpose, now: datetime) ->
 
 
 @dataclass
-class _Driver:
-    """The browser of the person: opens what the suite wants opened, or begins at the wallet."""
+class _Browser:
+    """The person's browser in one module: opens the suite's offer, or begins in the wallet's catalogue."""
 
     wallet: UnattendedWallet
-    begun: set[str] = field(default_factory=set)
+    run: _Run
+    page: str | None = None  # the last one
 
-    async def __call__(self, running: Running) -> None:
+    async def drive(self, running: Running) -> None:
         """Do once what the module waits for."""
-        if running.id in self.begun:
-            return
-        if url := await self._address(running):
-            self.begun.add(running.id)
-            await self.wallet.open(url)
+        if self.page is None and (url := await self._address(running)):
+            self.page = (await self.wallet.open(url)).text
 
     async def _address(self, running: Running) -> str | None:
-        flow = running.variant.get("vci_authorization_code_flow_variant", "wallet_initiated")
-        if flow != "wallet_initiated":
-            urls = await running.urls()
-            for url in urls:
-                await running.visit(url)
-            return f"{urls[0]}&tx_code={TX_CODE}" if urls else None
-        exposed = await running.exposed()
-        wanted = {
-            "credential_issuer": exposed["credential_issuer"],
-            "configuration_id": exposed.get("credential_configuration_id_hint", "eu.europa.ec.eudi.pid.1"),
-        }
-        query = "&".join(f"{name}={value}" for name, value in wanted.items())
-        return f"{self.wallet.url}/wallet-initiated?{query}"
+        urls = await running.urls()
+        if urls:
+            await running.visit(urls[0])
+            return f"{urls[0]}&tx_code={TX_CODE}"
+        if (
+            self.run.variant["vci_authorization_code_flow_variant"] != "wallet_initiated"
+            and "oid4vci" in running.module
+        ):
+            return None
+        issuer = (await running.exposed())["credential_issuer"]
+        wanted = {"credential_issuer": issuer, "configuration_id": self.run.configuration_id}
+        return f"{self.wallet.url}/wallet-initiated?{urlencode(wanted)}"
+
+    def judged(self, outcome: Outcome) -> Outcome:
+        """Return the outcome, failed where the wallet did not end as it must: the suite does not see its pages."""
+        expected = "wallet-error" if outcome.module in _REFUSED else "issuance-complete"
+        if f'id="{expected}"' in (self.page or ""):
+            return outcome
+        finding = Finding("FAILURE", "the wallet's last page", f"expected {expected}", ())
+        return replace(outcome, result="FAILED", findings=(*outcome.findings, finding))
 
 
 async def run(suite_url: str, *, only: str = "*", report: Callable[[str, Outcome], None]) -> list[tuple[str, Outcome]]:
     """Run all plans; `only` is a glob on the names of modules, `report` is told of each as it ends."""
-    issuer, found = _Issuer.make(datetime.now(UTC)), []
-    identifier = f"{suite_url}/test/a/{ALIAS}/"
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            Suite(suite_url) as suite,
-            unattended_wallet(
-                Path(folder), port=PORT, suite_url=suite_url, anchors=[issuer.anchor], issuers=(identifier,)
-            ) as wallet,
-        ):
-            for each in _RUNS:
-                plan, modules = await suite.plan(each.plan, each.variant, _configuration(each, issuer, wallet))
-                for module, variant in modules:
-                    if fnmatch(module, only):
-                        outcome = await suite.run(plan, module, {**variant}, drive=_Driver(wallet))
-                        report(each.label, outcome)
-                        found.append((each.label, outcome))
+    issuer, found = _Issuer.make(datetime.now(UTC) - _AGE), []
+    issuers = (f"{suite_url}/test/a/{ALIAS}/",)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        suite = await stack.enter_async_context(Suite(suite_url))
+        wallet = await stack.enter_async_context(
+            unattended_wallet(folder, port=PORT, suite_url=suite_url, anchors=[issuer.anchor], issuers=issuers)
+        )
+        for each in _RUNS:
+            plan, modules = await suite.plan(each.plan, each.variant, _configuration(each, issuer, wallet))
+            for module, variant in modules:
+                if fnmatch(module, only):
+                    browser = _Browser(wallet, each)
+                    outcome = browser.judged(await suite.run(plan, module, variant, drive=browser.drive))
+                    report(each.label, outcome)
+                    found.append((each.label, outcome))
     return found
 
 
 def _configuration(each: _Run, issuer: _Issuer, wallet: UnattendedWallet) -> dict[str, Any]:
     providers = wallet.root("wallet-provider")
-    chosen = {"credential_configuration_id": each.configuration_id} if each.configuration_id else {}
     return {
         "alias": ALIAS,
         "description": "byoid wallet",
@@ -157,6 +175,9 @@ def _configuration(each: _Run, issuer: _Issuer, wallet: UnattendedWallet) -> dic
             "trust_anchor": providers,
             "key_attestation_trust_anchor_pem": providers,
         },
-        "vci": {"credential_offer_endpoint": f"{wallet.url}/credential-offer", **chosen},
+        "vci": {
+            "credential_offer_endpoint": f"{wallet.url}/credential-offer",
+            "credential_configuration_id": each.configuration_id,
+        },
         **_SECONDS,
     }

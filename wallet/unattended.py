@@ -158,7 +158,11 @@ async def _receive(person: DemoPerson, visit: Visit, receipt: Receipt, code: str
 
 
 async def _delivered(wallet: Wallet, visit: Visit, outcome: Outcome) -> Outcome:
-    """Wait for what the issuer has promised: nobody looks into this wallet another time."""
+    """Wait for what the issuer has promised: nobody looks into this wallet another time.
+
+    Raises:
+        ByoidError: what will keep a promise from ever coming true.
+    """
     if not isinstance(outcome, Received) or not outcome.deferred_ids:
         return outcome
     cards, until = list(outcome.card_ids), wallet.clock() + _PATIENCE
@@ -166,5 +170,7 @@ async def _delivered(wallet: Wallet, visit: Visit, outcome: Outcome) -> Outcome:
         next_at = min(promise.content.next_at for promise in promises)
         await asyncio.sleep(max(0.0, (min(next_at, until) - wallet.clock()).total_seconds()))
         for collected in await deferred.collect_due(wallet, visit):
+            if collected.error is not None and collected.over:
+                raise collected.error
             cards += collected.received.card_ids if collected.received else ()
     return Received(card_ids=tuple(cards), deferred_ids=tuple(promise.id for promise in promises))

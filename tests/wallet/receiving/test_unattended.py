@@ -86,3 +86,13 @@ async def test_a_deferred_card_is_waited_for(tool: httpx2.AsyncClient, issuer: D
 
     assert 'id="issuance-complete"' in page.text
     assert "/cards/" in (await tool.get("/")).text
+
+
+async def test_a_deferred_card_that_is_bad_ends_at_the_error_page(
+    tool: httpx2.AsyncClient, issuer: DishonestIssuer
+) -> None:
+    issuer.defer = 1
+    issuer.finish = lambda credential: credential[:-8]
+    page = await follow(tool, await tool.get(f"/credential-offer?{urlsplit(link(offer())).query}"))
+
+    assert 'id="wallet-error"' in page.text
