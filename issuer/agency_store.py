@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Select, Table, Update, bindparam, case, delete, func, select, update
 
-from byoid.service.database import Connection, Database, Expiry, UtcDateTime, Write, insert
+from byoid.service.database import Connection, Database, Expiry, UtcDateTime, Write, insert, some_of
 from issuer.agency_tables import Account, ApiKey, Outdated, Subject, WalletHold, Webhook, outbox
 from issuer.store import batches, grants, issuances, offers, status_lists
 from issuer.tables import CredentialStatus, IssuerTable, OfferState
@@ -226,9 +226,10 @@ _RELEASE = {
     )
     for target, column in _COLUMNS.items()
 }
-_RELEASE_EXPIRED = delete(holds).where(
-    holds.c.agency_id == bindparam("agency"),
-    ~select(issuances.c.id).where(issuances.c.id == holds.c.issuance_id).exists(),
+_RELEASE_EXPIRED = some_of(
+    holds,
+    (holds.c.agency_id == bindparam("agency"))
+    & ~select(issuances.c.id).where(issuances.c.id == holds.c.issuance_id).exists(),
 )
 _EXPIRIES: Final = tuple(Expiry(table, expires_at=table.c.expires_at) for table in (subjects, issuances))
 
@@ -368,5 +369,6 @@ class AgencyStore:
 
     async def expire(self, *, now: datetime) -> int:
         """Delete what has expired, in batches."""
-        await self.database.execute(_RELEASE_EXPIRED, {"agency": self._agency})
+        while (await self.database.execute(_RELEASE_EXPIRED, {"agency": self._agency})).rowcount:
+            pass
         return sum([await expiry.run(self.database, now=now) for expiry in _EXPIRIES])

@@ -240,6 +240,9 @@ async def run_jobs(settings: WalletSettings) -> None:
             jobs.every(HOURLY, lambda: limits.run(database, now=utc_now()), name="forget limits"),
             jobs.every(HOURLY, lambda: contents.expire(now=utc_now()), name="forget what is over"),
             jobs.every(HOURLY, provider.expire, name="forget attestations"),
+            jobs.every(
+                HOURLY, lambda: notices.subscriptions.expire(now=utc_now()), name="forget unconfirmed addresses"
+            ),
         ]
         if settings.vault_socket is None:
             own = settings.vault_database_url

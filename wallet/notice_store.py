@@ -5,8 +5,8 @@ from typing import Final
 from sqlalchemy import Table, bindparam, delete, func, select, update
 
 from byoid.service.columns import UtcDateTime
-from byoid.service.database import insert
-from wallet.notice_tables import PendingNotice, Subscription
+from byoid.service.database import Expiry, insert
+from wallet.notice_tables import Notice, PendingNotice, Subscription
 
 SUBSCRIPTION: Final[Table] = vars(Subscription)["__table__"]
 NOTICE: Final[Table] = vars(PendingNotice)["__table__"]
@@ -19,11 +19,15 @@ _OF_PERSON = SUBSCRIPTION.c.person_id == bindparam("of_person")
 ALL = select(SUBSCRIPTION).where(_OF_PERSON).order_by(SUBSCRIPTION.c.created_at)
 ONE = select(SUBSCRIPTION).where(*_MINE)
 COUNT = select(func.count()).where(_OF_PERSON)
-SAME = delete(SUBSCRIPTION).where(_OF_PERSON, SUBSCRIPTION.c.fingerprint == bindparam("of_fingerprint"))
+SAME = select(SUBSCRIPTION).where(_OF_PERSON, SUBSCRIPTION.c.fingerprint == bindparam("of_fingerprint"))
+REPLACE = delete(SUBSCRIPTION).where(_OF_PERSON, SUBSCRIPTION.c.fingerprint == bindparam("of_fingerprint"))
 CHOOSE = update(SUBSCRIPTION).where(*_MINE).values(security=bindparam("new_security"), cards=bindparam("new_cards"))
 CONFIRM = update(SUBSCRIPTION).where(*_MINE).values(confirmed=True)
 DELETE = delete(SUBSCRIPTION).where(*_MINE)
 DELETE_NOTICES = delete(NOTICE).where(NOTICE.c.subscription_id == bindparam("of_id"))
+_SECURITY = NOTICE.c.kind == Notice.SECURITY
+NOT_FOR_SECURITY, NOT_FOR_CARDS = DELETE_NOTICES.where(_SECURITY), DELETE_NOTICES.where(~_SECURITY)
+NEVER_CONFIRMED: Final = Expiry(SUBSCRIPTION, expires_at=SUBSCRIPTION.c.created_at, only=~SUBSCRIPTION.c.confirmed)
 FORGET = (delete(NOTICE).where(NOTICE.c.person_id == bindparam("of_person")), delete(SUBSCRIPTION).where(_OF_PERSON))
 
 # notices

@@ -6,7 +6,7 @@ tries. Nothing here depends on an open session: addresses are sealed with the se
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -80,7 +80,7 @@ class Subscriptions:
     async def add(
         self, person: PersonId, address: Address, *, security: bool, cards: bool, now: datetime
     ) -> Subscribed:
-        """Keep a subscription; the same address replaces what was known about it. Mail addresses get a code.
+        """Keep a subscription; the same address replaces what was known about it. A new mail address gets a code.
 
         Raises:
             MalformedInput: there are too many already.
@@ -92,7 +92,12 @@ class Subscriptions:
         )  # fmt: skip
         row = self._row(person, found)
         async with self._database.transaction() as tx:
-            await tx.execute(store.SAME, {"of_person": person, "of_fingerprint": row["fingerprint"]})
+            same = {"of_person": person, "of_fingerprint": row["fingerprint"]}
+            known = (await tx.execute(store.SAME, same)).first()
+            if known is not None and known.channel == Channel.MAIL and known.confirmed:
+                await self._choose(tx, person, known.id, security=security, cards=cards)
+                return replace(self.opened(known), security=security, cards=cards)
+            await tx.execute(store.REPLACE, same)
             if ((await tx.execute(store.COUNT, {"of_person": person})).scalar() or 0) >= MAX_SUBSCRIPTIONS:
                 raise MalformedInput(f"expected at most {MAX_SUBSCRIPTIONS} places for notices")
             await tx.execute(store.INSERT, row)
@@ -118,14 +123,23 @@ class Subscriptions:
         await self._database.execute(store.CONFIRM, {"of_id": subscription_id, "of_person": person})
 
     async def choose(self, person: PersonId, subscription_id: str, *, security: bool, cards: bool) -> None:
-        """Change which notices go there.
+        """Change which notices go there; what waits and is not wanted any more is not sent.
 
         Raises:
             NoSuchSubscription: there is none.
         """
+        async with self._database.transaction() as tx:
+            await self._choose(tx, person, subscription_id, security=security, cards=cards)
+
+    async def _choose(
+        self, tx: Connection, person: PersonId, subscription_id: str, *, security: bool, cards: bool
+    ) -> None:
         values = {"of_id": subscription_id, "of_person": person, "new_security": security, "new_cards": cards}
-        if not (await self._database.execute(store.CHOOSE, values)).rowcount:
+        if not (await tx.execute(store.CHOOSE, values)).rowcount:
             raise NoSuchSubscription("There is no such subscription.")
+        for wanted, unwanted in ((security, store.NOT_FOR_SECURITY), (cards, store.NOT_FOR_CARDS)):
+            if not wanted:
+                await tx.execute(unwanted, {"of_id": subscription_id})
 
     async def remove(self, person: PersonId, subscription_id: str) -> None:
         """End a subscription, with what is still to be sent there.
@@ -137,6 +151,10 @@ class Subscriptions:
             if not (await tx.execute(store.DELETE, {"of_id": subscription_id, "of_person": person})).rowcount:
                 raise NoSuchSubscription("There is no such subscription.")
             await tx.execute(store.DELETE_NOTICES, {"of_id": subscription_id})
+
+    async def expire(self, *, now: datetime) -> int:
+        """Forget addresses that nobody has confirmed while their code was good; return how many."""
+        return await store.NEVER_CONFIRMED.run(self._database, now=now - CODE_LIFETIME)
 
     async def forget(self, tx: Connection, person: PersonId) -> None:
         """Delete everything of a person."""

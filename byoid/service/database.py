@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from sqlalchemy import Column, MetaData, Table, bindparam, delete, select
+from sqlalchemy import Column, ColumnElement, Delete, MetaData, Table, bindparam, delete, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -43,6 +43,7 @@ __all__ = [
     "execute_writes",
     "insert",
     "service_metadata",
+    "some_of",
 ]
 
 EXPIRY_BATCH: Final = 500
@@ -124,13 +125,24 @@ class Database:
         await self._engine.close()
 
 
-class Expiry:
-    """Deletes the rows of a table whose time has come, in batches that keep each transaction short."""
+def some_of(table: Table, condition: ColumnElement[bool]) -> Delete:
+    """Return a statement that deletes rows of a table, at most a batch of them."""
+    (key,) = table.primary_key.columns
+    return delete(table).where(key.in_(select(key).where(condition).limit(EXPIRY_BATCH).scalar_subquery()))
 
-    def __init__(self, table: Table, *, expires_at: Column[datetime]) -> None:
-        (key,) = table.primary_key.columns
-        due = select(key).where(expires_at <= bindparam("now", type_=UtcDateTime())).limit(EXPIRY_BATCH)
-        self._delete = delete(table).where(key.in_(due.scalar_subquery()))
+
+class Expiry:
+    """Deletes the rows of a table whose time has come, in batches that keep each transaction short.
+
+    Args:
+        table: one whose primary key is one column.
+        expires_at: the column that says until when a row is kept.
+        only: what else must hold.
+    """
+
+    def __init__(self, table: Table, *, expires_at: Column[datetime], only: ColumnElement[bool] | None = None) -> None:
+        due = expires_at <= bindparam("now", type_=UtcDateTime())
+        self._delete = some_of(table, due if only is None else due & only)
 
     async def run(self, database: Database, *, now: datetime) -> int:
         """Delete, and return how many rows."""

@@ -121,7 +121,7 @@ def _add_subscriptions(router: APIRouter) -> None:
         found = await wallet.notices.subscriptions.add(
             visit.person, address, security=wanted.security, cards=wanted.cards, now=wallet.clock()
         )
-        if address.channel is Channel.MAIL:
+        if not found.confirmed:
             await wallet.notices.send_code(found)
         await remind(wallet, visit)
         return _view(found)

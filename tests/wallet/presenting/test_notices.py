@@ -223,6 +223,55 @@ async def test_an_address_is_confirmed_by_its_code(
     assert "http" not in mailbox.letters[1][2]
 
 
+async def confirmed(api: httpx2.AsyncClient, mailbox: Post) -> str:
+    wanted = {"channel": "mail", "address": "zoe@example.org"}
+    found = (await api.post("/notifications/subscriptions", json=wanted)).json()
+    code = next(word.strip(".") for word in mailbox.letters[-1][2].split() if word.strip(".").isdigit())
+    await api.post(f"/notifications/subscriptions/{found['id']}/confirmation", json={"code": code})
+    return str(found["id"])
+
+
+async def test_an_address_that_is_given_again_stays_confirmed(api: httpx2.AsyncClient, mailbox: Post) -> None:
+    known = await confirmed(api, mailbox)
+    again = {"channel": "mail", "address": "zoe@example.org", "cards": False}
+    shown = (await api.post("/notifications/subscriptions", json=again)).json()
+
+    assert (shown["id"], shown["confirmed"], shown["security"], shown["cards"]) == (known, True, True, False)
+    assert (await api.get("/notifications/subscriptions")).json() == [shown]
+    assert len(mailbox.letters) == 1  # no second code
+
+
+async def test_what_waits_is_not_sent_to_who_does_not_want_it_any_more(
+    api: httpx2.AsyncClient, holder: Any, wallet: Wallet, browser: Browser
+) -> None:
+    found = await subscribe(api, browser)
+    person = (await holder.visit()).person
+    for kind in (Notice.PROMISE, Notice.EXPIRY):
+        await wallet.notices.remind(person, kind, wallet.clock())
+    await wallet.notices.tell(person, now=wallet.clock())
+    await wallet.notices.subscriptions.choose(person, found["id"], security=True, cards=False)
+    waiting = await wallet.contents.database.fetch(TABLES[1].select(), {})
+
+    assert [row.kind for row in waiting.rows] == [Notice.SECURITY]
+    await wallet.notices.subscriptions.choose(person, found["id"], security=False, cards=False)
+    assert await deliver(wallet) == 0
+
+
+async def test_an_address_that_nobody_confirms_is_forgotten(
+    api: httpx2.AsyncClient, holder: Any, wallet: Wallet, clock: Any, mailbox: Post, browser: Browser
+) -> None:
+    person = (await holder.visit()).person
+    await confirmed(api, mailbox)
+    await subscribe(api, browser)
+    await api.post("/notifications/subscriptions", json={"channel": "mail", "address": "other@example.org"})
+    clock.advance(minutes=59)
+    assert await wallet.notices.subscriptions.expire(now=wallet.clock()) == 0
+    clock.advance(minutes=2)
+    assert await wallet.notices.subscriptions.expire(now=wallet.clock()) == 1
+    left = await wallet.notices.subscriptions.all(person)
+    assert [each.confirmed for each in left] == [True, True]
+
+
 @pytest.mark.hostile
 async def test_a_code_is_not_guessed(
     api: httpx2.AsyncClient, holder: Any, wallet: Wallet, clock: Any, mailbox: Post
