@@ -66,6 +66,27 @@ def _haip(format_: str, flow: str, offer: str, configuration_id: str) -> _Run:
     return _Run(_HAIP, variant, configuration_id)
 
 
+def _plain(
+    profile: str, request: str, grant: str, flow: str, format_: str, mode: str, encryption: str, id_: str
+) -> _Run:
+    variant = {
+        "fapi_profile": profile,
+        "client_auth_type": "client_attestation",
+        "sender_constrain": "dpop",
+        "fapi_request_method": "unsigned",
+        "authorization_request_type": request,
+        "vci_grant_type": grant,
+        "vci_authorization_code_flow_variant": flow.partition(" ")[0],
+        "vci_credential_offer_variant": flow.partition(" ")[2] or "by_value",
+        "credential_format": format_,
+        "vci_credential_issuance_mode": mode,
+        "vci_credential_encryption": encryption,
+    }
+    return _Run(_PLAIN, variant, id_)
+
+
+_CODE: Final = "authorization_code"
+_PRE: Final = "pre_authorization_code"
 _RUNS: Final = (
     _haip("sd_jwt_vc", "wallet_initiated", "by_value", _SD_JWT_PID),
     _haip("sd_jwt_vc", "issuer_initiated", "by_value", f"{_SD_JWT_PID}.jwt.keyattest"),
@@ -73,6 +94,32 @@ _RUNS: Final = (
     _haip("mdoc", "wallet_initiated", "by_value", _MDL),
     _haip("mdoc", "issuer_initiated", "by_value", f"{_MDOC_PID}.jwt.keyattest"),
     _haip("mdoc", "issuer_initiated", "by_reference", _MDOC_PID),
+    _plain(
+        "vci_haip",
+        "simple",
+        _CODE,
+        "issuer_initiated by_value",
+        "sd_jwt_vc",
+        "deferred",
+        "encrypted",
+        f"{_SD_JWT_PID}.attestation",
+    ),
+    _plain("vci_haip", "simple", _CODE, "wallet_initiated", "mdoc", "immediate", "encrypted", f"{_MDL}.attestation"),
+    _plain("vci", "rar", _CODE, "wallet_initiated", "sd_jwt_vc", "immediate", "plain", _SD_JWT_PID),
+    _plain("vci", "rar", _CODE, "issuer_initiated by_reference", "mdoc", "deferred", "encrypted", _MDOC_PID),
+    _plain(
+        "vci",
+        "simple",
+        _CODE,
+        "issuer_initiated by_reference",
+        "sd_jwt_vc",
+        "immediate",
+        "encrypted",
+        f"{_SD_JWT_PID}.nobinding",
+    ),
+    _plain("vci", "simple", _PRE, "issuer_initiated by_value", "sd_jwt_vc", "immediate", "plain", _SD_JWT_PID),
+    _plain("vci", "rar", _PRE, "issuer_initiated by_value", "mdoc", "immediate", "plain", f"{_MDOC_PID}.attestation"),
+    _plain("vci", "simple", _PRE, "issuer_initiated by_reference", "mdoc", "deferred", "encrypted", _MDL),
 )
 PLANS: Final[Sequence[tuple[str, Variant]]] = tuple((each.plan, each.variant) for each in _RUNS)
 

@@ -11,6 +11,7 @@ from typing import Final
 from byoid.errors import ClaimMismatch, PeerError
 from byoid.message import parse_message
 from byoid.oauth.authorization import AuthorizationRequest, AuthorizationResponse, verify_authorization_response
+from byoid.oauth.authorization_details import TYPE as OPENID_CREDENTIAL
 from byoid.oauth.authorization_details import AuthorizationDetail
 from byoid.oauth.pkce import code_challenge, create_code_verifier
 from byoid.oauth.token import AuthorizationCodeTokenRequest
@@ -53,10 +54,10 @@ async def send_to_login(wallet: Wallet, visit: Visit, receipt: Receipt) -> GoTo:
         redirect_uri=_redirect_uri(wallet),
         code_challenge=code_challenge(conversation.code_verifier or ""),
         state=conversation.state,
-        scope=None if details else " ".join(_scopes(receipt)),
+        scope=_scope(receipt),
         authorization_details=details,
         issuer_state=grant.issuer_state if grant else None,
-        resource=(metadata.credential_issuer,) if metadata.authorization_servers and not details else None,
+        resource=(metadata.credential_issuer,) if metadata.authorization_servers and _scope(receipt) else None,
         dpop_jkt=issuance.dpop_key.public.thumbprint_b64u,
     )
     async with abandoned_on_failure(wallet, visit, receipt):
@@ -94,7 +95,8 @@ async def complete_authorization(wallet: Wallet, visit: Visit, parameters: Mappi
         redirect_uri=_redirect_uri(wallet),
         code_verifier=conversation.code_verifier,
     )
-    return await redeem_and_collect(wallet, visit, receipt, request, details=_details(receipt))
+    details = None if _scope(receipt) else _details(receipt)  # 6.2: the token names them where nothing else was asked
+    return await redeem_and_collect(wallet, visit, receipt, request, details=details)
 
 
 async def _receipt_of_state(wallet: Wallet, visit: Visit, state: str | None) -> Receipt:
@@ -105,8 +107,9 @@ async def _receipt_of_state(wallet: Wallet, visit: Visit, state: str | None) -> 
 
 
 def _details(receipt: Receipt) -> tuple[AuthorizationDetail, ...] | None:
-    """Return authorization details where a configuration has no scope (5.1.1)."""
-    if len(_scopes(receipt)) == len(receipt.content.wanted):
+    """Return authorization details where the server takes them, or where a configuration has no scope (5.1.1)."""
+    supported = receipt.issuer.server.authorization_details_types_supported or ()
+    if _scope(receipt) and OPENID_CREDENTIAL not in supported:
         return None
     metadata = receipt.issuer.metadata
     locations = (metadata.credential_issuer,) if metadata.authorization_servers else None
@@ -116,9 +119,11 @@ def _details(receipt: Receipt) -> tuple[AuthorizationDetail, ...] | None:
     )
 
 
-def _scopes(receipt: Receipt) -> list[str]:
+def _scope(receipt: Receipt) -> str | None:
+    """Return the scope, also where there are details: HAIP 4.2 wants it. Configurations may share one (12.2.4)."""
     found = [receipt.configuration(wanted.configuration_id).scope for wanted in receipt.content.wanted]
-    return [scope for scope in found if scope]
+    scopes = [scope for scope in found if scope]
+    return " ".join(dict.fromkeys(scopes)) if len(scopes) == len(found) else None
 
 
 def _redirect_uri(wallet: Wallet) -> str:

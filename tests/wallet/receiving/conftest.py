@@ -58,10 +58,11 @@ class Receiver(Citizen):
         ceremony = await propose(self.wallet, visit, receipt_id)
         return await approve(self.wallet, visit, receipt_id, self.answer(ceremony), tx_code=tx_code)
 
-    async def log_in(self) -> dict[str, str]:
+    async def log_in(self, *configuration_ids: str) -> dict[str, str]:
         """Start from the catalogue, approve, go to the login, and return the parameters of an honest way back."""
         visit = await self.visit()
-        receipt = await start_from_catalogue(self.wallet, visit, credential_issuer=URL, configuration_ids=("pid",))
+        wanted = configuration_ids or ("pid",)
+        receipt = await start_from_catalogue(self.wallet, visit, credential_issuer=URL, configuration_ids=wanted)
         outcome = await self.approve(visit, receipt.id)
         assert isinstance(outcome, GoTo)
         assert parse_qs(urlsplit(outcome.url).query)["request_uri"]

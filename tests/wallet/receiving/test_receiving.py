@@ -1,6 +1,7 @@
 """Receiving from an honest issuer: every flow, batches, encryption, attestations, promises, renewal, declining."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -174,6 +175,24 @@ async def test_a_configuration_without_scope_is_asked_for_by_authorization_detai
         await citizen.come_back(parameters)
     (members,) = [body for path, body in issuer.seen if path == "credential"]
     assert members["credential_identifier"] == "dataset-1"
+
+
+async def test_a_server_that_takes_authorization_details_gets_them_beside_the_scope(
+    citizen: Any, issuer: DishonestIssuer
+) -> None:
+    def sharing_a_scope(honest: dict[str, Any]) -> dict[str, Any]:
+        honest["credential_configurations_supported"]["pid_mdoc"]["scope"] = "pid"
+        return honest
+
+    issuer.tamper["metadata"] = sharing_a_scope
+    issuer.tamper["server"] = lambda honest: honest | {"authorization_details_types_supported": ["openid_credential"]}
+    parameters = await citizen.log_in("pid", "pid_mdoc")
+    (pushed,) = [body for path, body in issuer.seen if path == "par"]
+
+    assert pushed["scope"] == ["pid"]
+    details = json.loads(pushed["authorization_details"][0])
+    assert [each["credential_configuration_id"] for each in details] == ["pid", "pid_mdoc"]
+    assert isinstance(await citizen.come_back(parameters), Received)  # its token may name none: there was a scope
 
 
 async def test_a_key_attestation_covers_all_keys_and_the_first_key_signs(citizen: Any, issuer: DishonestIssuer) -> None:
