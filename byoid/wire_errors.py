@@ -187,10 +187,9 @@ class UseResourceDpopNonce(ResourceError):
 
 
 class InvalidClientAttestation(OAuthError):
-    """The client attestation or its proof of possession does not verify."""
+    """The client attestation or its proof of possession does not verify; 400, not being `invalid_client` (RFC 6749 5.2)."""
 
     code = "invalid_client_attestation"
-    status = 401
 
 
 class UseAttestationChallenge(OAuthError):

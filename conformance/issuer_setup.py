@@ -13,18 +13,22 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fastapi import FastAPI
 
 from byoid.encoding import b64u_encode
 from byoid.keys import PrivateKey, certificate_hash_b64u
 from byoid.service.settings import DEMO_KEY_ID
-from byoid.trust.pki import SubjectName, make_root, to_pem
 from demo.agency import MAPPING, staff_key
 from demo.people import make_register
 from demo.pki import make_pki
@@ -70,6 +74,7 @@ http {{
   }}
 }}
 """
+_SECOND: Final = "?dummy1=lorem&dummy2=ipsum"  # of the second client's callback, as the suite documents
 _SOMEBODY: Final = (
     "SELECT person_number FROM person WHERE deceased_on IS NULL AND guardian IS NULL AND birth_country IS NOT NULL"
 )
@@ -107,7 +112,7 @@ def client_key(client_id: str) -> str:
     return f"client-{client_id}"
 
 
-def prepare(folder: Path, *, suite_url: str, callbacks: tuple[str, ...]) -> None:
+def prepare(folder: Path, *, suite_url: str, callback: str) -> None:
     """Write what an operator has: certificates, the register, whom to trust, the clients."""
     now = datetime.now(UTC)
     make_pki(folder / "pki", host="localhost", now=now)
@@ -121,18 +126,31 @@ def prepare(folder: Path, *, suite_url: str, callbacks: tuple[str, ...]) -> None
     (folder / "recognition.toml").write_text('kind = "accounts"\n', "utf-8")
     (folder / "clients").mkdir()
     for client_id in (*ASSERTING, *TLS):
-        key = PrivateKey.generate()
-        root = make_root(SubjectName(client_id), key=key, now=now)
+        native = ec.generate_private_key(ec.SECP256R1())
+        key, certificate = PrivateKey(native), _self_signed(client_id, key=native, now=now)
         path = folder / "pki" / client_key(client_id)
         path.with_suffix(".key").write_bytes(key.to_pem())
-        path.with_suffix(".pem").write_bytes(to_pem(root.certificate))
-        client: dict[str, Any] = {"client_id": client_id, "redirect_uris": callbacks}
+        path.with_suffix(".pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        client: dict[str, Any] = {"client_id": client_id, "redirect_uris": [callback, callback + _SECOND]}
         if client_id in ASSERTING:
             client |= {"authentication": "private_key_jwt", "jwks": {"keys": [jwk(key, kid=client_id, private=False)]}}
         else:
-            thumbprint = certificate_hash_b64u(root.certificate)
+            thumbprint = certificate_hash_b64u(certificate)
             client |= {"authentication": "self_signed_tls_client_auth", "certificates": [thumbprint]}
         (folder / "clients" / f"{client_id}.json").write_text(json.dumps(client), "utf-8")
+
+
+def _self_signed(name: str, *, key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    """Make a certificate for a client of TLS that certifies itself (RFC 8705 2.2)."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject).issuer_name(subject)
+        .public_key(key.public_key()).serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
 
 
 def jwk(key: PrivateKey, *, kid: str, private: bool = True) -> dict[str, Any]:
@@ -164,10 +182,10 @@ def settings(folder: Path, *, overrides: Mapping[str, Any]) -> IssuerSettings:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *, suite_url: str, callbacks: tuple[str, ...], overrides: Mapping[str, Any]
+    folder: Path, *, suite_url: str, callback: str, overrides: Mapping[str, Any]
 ) -> AsyncIterator[Tested]:
     """Serve the issuer until the block ends, with its jobs, an account and a key for the agency's staff."""
-    prepare(folder, suite_url=suite_url, callbacks=callbacks)
+    prepare(folder, suite_url=suite_url, callback=callback)
     chosen = settings(folder, overrides=overrides)
     app = create_app(chosen)
     async with running({_INNER_PORT: app}, host="127.0.0.1", tls=None), _working(app), _proxy(folder):

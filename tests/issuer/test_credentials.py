@@ -64,7 +64,7 @@ async def test_a_revoked_wallet_gets_no_token(peer) -> None:
     peer.provider_server.revoked.add(3)
     offer, tx_code = await peer.offer("pid_sd_jwt")
     answer = await peer.wallet().redeem_offer(offer, tx_code)
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client_attestation")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_attestation")
 
 
 async def test_no_answer_about_a_wallet_is_not_a_yes(peer) -> None:
