@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import httpx2
 from fastapi import FastAPI
 
+from byoid.keys import PrivateKey
+from byoid.service.trust_files import load_signer
 from byoid.trust.anchors import Purpose
 from demo.agency import AgencyClient, create_issuer, publishing, staff_key
 from demo.people import make_register
@@ -29,6 +31,7 @@ from demo.servers import running
 from demo.state import State, issuer_settings, wallet_settings
 from demo.tls import make_certificate
 from wallet.app import create_app
+from wallet.provider import CLIENT_KEY
 from wallet.settings import WalletSettings
 
 HOST: Final = "localhost"
@@ -59,6 +62,12 @@ class UnattendedWallet:
         """Return a root certificate (PEM): `agency` certifies cards, `wallet-provider` attestations."""
         return (self.state.pki / f"{name}-root.pem").read_text("ascii")
 
+    @property
+    def client_jwk(self) -> dict[str, str]:
+        """The key to register for `private_key_jwt`, as `python -m wallet client-key` prints it."""
+        key = load_signer(self.state.pki / CLIENT_KEY).key.public
+        return {**key.jwk, "kid": key.thumbprint_b64u, "use": "sig", "alg": "ES256"}
+
     async def open(self, url: str) -> httpx2.Response:
         """Open an address as a browser does, through all redirects; return the last page."""
         return await self.browser.get(url)
@@ -85,6 +94,7 @@ async def unattended_wallet(
     suite_url: str,
     issuer_port: int | None = None,
     anchors: Sequence[Anchor] = (),
+    issuing: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[UnattendedWallet]:
     """Run the wallet until the block ends.
@@ -95,13 +105,15 @@ async def unattended_wallet(
         suite_url: the suite, whose certificate the wallet believes for https.
         issuer_port: where our own issuer listens; without it there is none.
         anchors: whom the wallet believes besides the demo's authorities.
+        issuing: more of our issuer's settings.
         settings: more of the wallet's settings, such as `issuers`.
     """
     async with AsyncExitStack() as stack:
         ports = {"wallet": port} | ({"issuer": issuer_port} if issuer_port is not None else {})
         state = await asyncio.to_thread(_make_state, folder, ports, suite_url, anchors)
         apps: dict[int, FastAPI] = {port: create_app(_settings(state, settings))}
-        issuer = create_issuer(issuer_settings(state), state) if issuer_port is not None else None
+        offered = issuer_settings(state).model_copy(update=issuing or {}) if issuer_port is not None else None
+        issuer = create_issuer(offered, state) if offered is not None else None
         if issuer_port is not None and issuer is not None:
             apps[issuer_port] = issuer
         await stack.enter_async_context(running(apps, host=HOST, tls=state.tls))
@@ -132,6 +144,7 @@ def _make_state(folder: Path, ports: Mapping[str, int], suite_url: str, anchors:
             (state.pki / f"{anchor.name}.pem").write_text(anchor.pem, "ascii")
             purposes = ", ".join(f'"{purpose}"' for purpose in anchor.purposes)
             file.write(f'\n[[anchor]]\nfile = "{anchor.name}.pem"\npurposes = [{purposes}]\nsource = "suite"\n')
+    (state.pki / CLIENT_KEY).write_bytes(PrivateKey.generate().to_pem())
     if "issuer" in ports:
         make_register(state.register, seed=1, count=_PEOPLE)
     return state

@@ -56,7 +56,8 @@ TEXTS: Final = {
     "error-no-mail": "This wallet can’t send e-mail. Choose notices in your browser instead.",
     "error-mail-code": "The code is not the one that was sent, or an hour has passed. Ask for a new one.",
     "error-last-passkey": "This is your only passkey. Add another one before you remove it.",
-    "error-malformed": "The link or code is incomplete or damaged. Scan it again, or ask for a new one.",
+    "error-malformed": "The link or code, or what is behind it, is incomplete or damaged. Scan it again, or ask for a "
+    "new one.",
     "error-untrusted": "Nobody whom this wallet trusts vouches for the other side. Your wallet stopped here to protect "
     "you.",
     "error-forged": "What came does not carry a valid signature: it was changed on its way, or somebody pretends to be "
