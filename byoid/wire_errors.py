@@ -187,7 +187,7 @@ class UseResourceDpopNonce(ResourceError):
 
 
 class InvalidClientAttestation(OAuthError):
-    """The client attestation or its proof of possession does not verify; 400, not being `invalid_client` (RFC 6749 5.2)."""
+    """The client attestation or its proof of possession does not verify; 400, as RFC 6749 5.2 leaves it."""
 
     code = "invalid_client_attestation"
 
