@@ -20,7 +20,7 @@ from byoid.presentation.request import VerifierInfo
 from byoid.presentation.same_person import SameClaims, SameHolderKey, SamePerson
 from byoid.presentation.status import StatusPolicy
 from byoid.relying_party.messages import QueryDefinition, QueryView, SamePersonRule, TrustRule
-from byoid.relying_party.policy import Policy
+from byoid.relying_party.policy import Policy, require_said
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.signers import demanded_purposes, is_pid, purposes_of_signers
 from byoid.trusted_lists import FollowedTrust
@@ -59,6 +59,8 @@ def compile_policy(
     """
     query = parse_message(DcqlQuery, definition.dcql_query)
     _require_distinct(query)
+    if not lasting:
+        _require_said(query, definition)
     _require_asked(definition, query)
     lists = {name for rule in definition.trust.values() for name in rule.lists}
     return Policy(
@@ -66,7 +68,7 @@ def compile_policy(
         trust={each.id: _trust(definition, each, anchors, lasting=lasting) for each in query.credentials},
         status=StatusPolicy(frozenset(definition.status.accept_unavailable), frozenset(definition.status.require)),
         status_anchors=TrustAnchors(each for each in anchors.anchors if each.source in lists),
-        same_person=tuple(map(_same_person, definition.same_person)),
+        same_person=tuple(map(_same_person, definition.same_person or ())),
         transaction_data=definition.transaction_data,
         verifier_info=tuple(verifier_info),
         encrypted=definition.encrypted,
@@ -83,11 +85,18 @@ def _require_distinct(query: DcqlQuery) -> None:
         raise MalformedInput(str(error)) from error
 
 
+def _require_said(query: DcqlQuery, definition: QueryDefinition) -> None:
+    try:
+        require_said(query, definition.same_person)
+    except ValueError as error:
+        raise MalformedInput(str(error)) from error
+
+
 def _require_asked(definition: QueryDefinition, query: DcqlQuery) -> None:
     """Refuse rules about credential queries that there are not: a misspelt rule would be no rule."""
     asked = {each.id for each in query.credentials}
     named = {*definition.trust, *definition.status.accept_unavailable, *definition.status.require} - {OTHERS}
-    for rule in definition.same_person:
+    for rule in definition.same_person or ():
         named.update(rule.holder_key or ())
         named.update(*(paths.keys() for paths in rule.claims or ()))
     for data in definition.transaction_data:

@@ -126,6 +126,11 @@ class DcqlQuery(Message):
         everything = (tuple(each.id for each in self.credentials),)
         return self.credential_sets or (CredentialSetQuery.model_construct(options=everything, required=True),)
 
+    @property
+    def may_show_several(self) -> bool:
+        """Whether an answer may hold presentations for more than one credential query."""
+        return len(self.sets) > 1 or any(len(option) > 1 for option in self.sets[0].options)
+
     @model_validator(mode="after")
     def _require_ids(self) -> Self:
         known = [query.id for query in self.credentials]

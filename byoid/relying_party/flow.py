@@ -339,7 +339,7 @@ class RelyingParty:
         self._statuses.keep(statuses, now=now)
         return accept(
             authenticated, request=request, statuses=statuses, now=now, policy=policy.status,
-            same_person=policy.same_person,
+            same_person=policy.same_person or (),
         )  # fmt: skip
 
     async def _fail(self, transaction: Transaction, reason: str) -> None:

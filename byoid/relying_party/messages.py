@@ -61,13 +61,14 @@ class SamePersonRule(Wish):
 class QueryDefinition(Wish):
     """A named query: what is asked, and how the answer is judged and kept.
 
-    `trust` is by credential query id; `*` stands for those that it does not name.
+    `trust` is by credential query id; `*` stands for those that it does not name. Where an answer may hold several
+    credentials, `same_person` must be said: the rules that they belong to one person, or `[]` if they need not.
     """
 
     dcql_query: dict[str, Any]
     trust: Annotated[dict[str, TrustRule], Field(min_length=1)]
     status: StatusRule = StatusRule()
-    same_person: Array[SamePersonRule] = ()
+    same_person: Array[SamePersonRule] | None = None
     transaction_data: Array[dict[str, Any]] = ()
     encrypted: bool = True
     lifetime_seconds: Annotated[int, Field(ge=5, le=3600)] = 600

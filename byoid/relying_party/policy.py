@@ -83,7 +83,7 @@ class Policy:
         trust: whose signature counts: one policy for all credential queries, or one for each by its id.
         status: what to do where a status cannot be had.
         status_anchors: who may sign statuses besides the issuers.
-        same_person: rules by which several credentials belong to one person.
+        same_person: rules by which several credentials belong to one person; `()` if they need not.
         transaction_data: what the person is to authorise with the presentation, as objects (8.4).
         verifier_info: attestations about us, such as the registration certificate.
         encrypted: `direct_post.jwt` instead of `direct_post`; HAIP demands it.
@@ -96,7 +96,7 @@ class Policy:
     trust: IssuerTrust | Mapping[str, IssuerTrust]
     status: StatusPolicy = DEFAULT_STATUS
     status_anchors: TrustAnchors = NO_ANCHORS
-    same_person: Sequence[SamePerson] = ()
+    same_person: Sequence[SamePerson] | None = None
     transaction_data: Sequence[Mapping[str, Any]] = ()
     verifier_info: Sequence[VerifierInfo] = ()
     encrypted: bool = True
@@ -110,9 +110,11 @@ class Policy:
 
         Raises:
             MalformedInput: the query breaks a rule of section 6.
-            ValueError: trust names no purpose that signers of what is asked can have.
+            ValueError: trust names no purpose that signers of what is asked can have, or it is not said whether
+                several credentials must belong to one person.
         """
         policy = cls(parse_message(DcqlQuery, query), trust, **options)
+        require_said(policy.query, policy.same_person)
         trusted = policy.trust_for(policy.query)
         for credential in policy.query.credentials:
             if credential.id in trusted:
@@ -139,6 +141,16 @@ class Policy:
         if isinstance(self.trust, Mapping):
             return self.trust
         return {credential.id: self.trust for credential in query.credentials}
+
+
+def require_said(query: DcqlQuery, same_person: Sequence[object] | None) -> None:
+    """Demand that who asks for several credentials says whether they must belong to one person.
+
+    Raises:
+        ValueError: nothing is said; two people could answer together.
+    """
+    if same_person is None and query.may_show_several:
+        raise ValueError("expected same_person with several credentials: the rules that bind them, or [] if nothing does")
 
 
 class Policies(Protocol):

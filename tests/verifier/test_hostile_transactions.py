@@ -394,6 +394,13 @@ def _combined() -> dict[str, Any]:
 SAME = [{"claims": [{"pid": ["family_name"], "residence": ["family_name"]}]}]
 
 
+@pytest.mark.hostile
+async def test_several_credentials_need_a_word_on_whose_they_are(running: Running) -> None:
+    refused = await running.api.put("/api/v1/queries/both", json=definition(_combined()))
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+    assert "same_person" in refused.json()["error_description"]
+
+
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
@@ -430,7 +437,7 @@ async def test_one_persons_credentials_are_taken_together(running: Running, wall
 
 
 async def test_a_required_credential_that_is_missing_rejects_the_response(running: Running, wallet: Wallet) -> None:
-    await running.define("both", definition(_combined()))
+    await running.define("both", definition(_combined(), same_person=[]))
     started = await running.start("both")
     request = await wallet.fetch(started["link"])
     honest = wallet.answer(request)
