@@ -27,9 +27,6 @@ PORT: Final = 9461
 TX_CODE: Final = "123456"  # the suite's only one
 _HAIP: Final = "oid4vci-1_0-wallet-haip-test-plan"
 _PLAIN: Final = "oid4vci-1_0-wallet-test-plan"
-_SD_JWT_PID: Final = "eu.europa.ec.eudi.pid.1"
-_MDOC_PID: Final = "eu.europa.ec.eudi.pid.mdoc.1"
-_MDL: Final = "org.iso.18013.5.1.mDL"
 _FAPI: Final = "fapi2-security-profile-final-client-test"
 _REFUSED: Final = {  # modules in which the suite misbehaves, so that the wallet must refuse
     f"{_FAPI}-discovery-issuer-mismatch",
@@ -57,69 +54,45 @@ class _Run:
         return " ".join([self.plan, *self.variant.values(), self.configuration_id])
 
 
-def _haip(format_: str, flow: str, offer: str, configuration_id: str) -> _Run:
-    variant = {
-        "credential_format": format_,
-        "vci_authorization_code_flow_variant": flow,
-        "vci_credential_offer_variant": offer,
-    }
-    return _Run(_HAIP, variant, configuration_id)
+# A line is a run: the values of the plan's variants, and the suite's credential configuration.
+_HAIP_VARIANTS: Final = ("credential_format", "vci_authorization_code_flow_variant", "vci_credential_offer_variant")
+_HAIP_RUNS: Final = """
+    sd_jwt_vc  wallet_initiated  by_value      eu.europa.ec.eudi.pid.1
+    sd_jwt_vc  issuer_initiated  by_value      eu.europa.ec.eudi.pid.1.jwt.keyattest
+    sd_jwt_vc  issuer_initiated  by_reference  eu.europa.ec.eudi.pid.1.attestation.keyattest
+    mdoc       wallet_initiated  by_value      org.iso.18013.5.1.mDL
+    mdoc       issuer_initiated  by_value      eu.europa.ec.eudi.pid.mdoc.1.jwt.keyattest
+    mdoc       issuer_initiated  by_reference  eu.europa.ec.eudi.pid.mdoc.1
+"""
+_PLAIN_VARIANTS: Final = (
+    "fapi_profile", "client_auth_type", "authorization_request_type", "vci_grant_type", "credential_format",
+    "vci_credential_issuance_mode", "vci_credential_encryption", "vci_authorization_code_flow_variant",
+    "vci_credential_offer_variant",
+)  # fmt: skip
+_ALWAYS: Final = {"sender_constrain": "dpop", "fapi_request_method": "unsigned"}
+_PLAIN_RUNS: Final = """
+    vci_haip client_attestation simple authorization_code     sd_jwt_vc deferred  encrypted issuer_initiated by_value     eu.europa.ec.eudi.pid.1.attestation
+    vci_haip client_attestation simple authorization_code     mdoc      immediate encrypted wallet_initiated by_value     org.iso.18013.5.1.mDL.attestation
+    vci      client_attestation rar    authorization_code     sd_jwt_vc immediate plain     wallet_initiated by_value     eu.europa.ec.eudi.pid.1
+    vci      client_attestation rar    authorization_code     mdoc      deferred  encrypted issuer_initiated by_reference eu.europa.ec.eudi.pid.mdoc.1
+    vci      client_attestation simple authorization_code     sd_jwt_vc immediate encrypted issuer_initiated by_reference eu.europa.ec.eudi.pid.1.nobinding
+    vci      client_attestation simple pre_authorization_code sd_jwt_vc immediate plain     issuer_initiated by_value     eu.europa.ec.eudi.pid.1
+    vci      client_attestation rar    pre_authorization_code mdoc      immediate plain     issuer_initiated by_value     eu.europa.ec.eudi.pid.mdoc.1.attestation
+    vci      client_attestation simple pre_authorization_code mdoc      deferred  encrypted issuer_initiated by_reference org.iso.18013.5.1.mDL
+    vci      private_key_jwt    simple authorization_code     sd_jwt_vc immediate plain     wallet_initiated by_value     eu.europa.ec.eudi.pid.1
+    vci      private_key_jwt    rar    pre_authorization_code sd_jwt_vc deferred  plain     issuer_initiated by_reference eu.europa.ec.eudi.pid.1
+    vci_haip private_key_jwt    simple authorization_code     mdoc      immediate encrypted issuer_initiated by_value     eu.europa.ec.eudi.pid.mdoc.1
+"""  # noqa: E501 (a table)
 
 
-def _plain(
-    profile: str, request: str, grant: str, flow: str, format_: str, mode: str, encryption: str, id_: str
-) -> _Run:
-    variant = {
-        "fapi_profile": profile,
-        "client_auth_type": "client_attestation",
-        "sender_constrain": "dpop",
-        "fapi_request_method": "unsigned",
-        "authorization_request_type": request,
-        "vci_grant_type": grant,
-        "vci_authorization_code_flow_variant": flow.partition(" ")[0],
-        "vci_credential_offer_variant": flow.partition(" ")[2] or "by_value",
-        "credential_format": format_,
-        "vci_credential_issuance_mode": mode,
-        "vci_credential_encryption": encryption,
-    }
-    return _Run(_PLAIN, variant, id_)
+def _runs(plan: str, names: Sequence[str], table: str, always: Variant) -> list[_Run]:
+    lines = [line.split() for line in table.strip().splitlines()]
+    return [_Run(plan, {**dict(zip(names, line[:-1], strict=True)), **always}, line[-1]) for line in lines]
 
 
-_CODE: Final = "authorization_code"
-_PRE: Final = "pre_authorization_code"
 _RUNS: Final = (
-    _haip("sd_jwt_vc", "wallet_initiated", "by_value", _SD_JWT_PID),
-    _haip("sd_jwt_vc", "issuer_initiated", "by_value", f"{_SD_JWT_PID}.jwt.keyattest"),
-    _haip("sd_jwt_vc", "issuer_initiated", "by_reference", f"{_SD_JWT_PID}.attestation.keyattest"),
-    _haip("mdoc", "wallet_initiated", "by_value", _MDL),
-    _haip("mdoc", "issuer_initiated", "by_value", f"{_MDOC_PID}.jwt.keyattest"),
-    _haip("mdoc", "issuer_initiated", "by_reference", _MDOC_PID),
-    _plain(
-        "vci_haip",
-        "simple",
-        _CODE,
-        "issuer_initiated by_value",
-        "sd_jwt_vc",
-        "deferred",
-        "encrypted",
-        f"{_SD_JWT_PID}.attestation",
-    ),
-    _plain("vci_haip", "simple", _CODE, "wallet_initiated", "mdoc", "immediate", "encrypted", f"{_MDL}.attestation"),
-    _plain("vci", "rar", _CODE, "wallet_initiated", "sd_jwt_vc", "immediate", "plain", _SD_JWT_PID),
-    _plain("vci", "rar", _CODE, "issuer_initiated by_reference", "mdoc", "deferred", "encrypted", _MDOC_PID),
-    _plain(
-        "vci",
-        "simple",
-        _CODE,
-        "issuer_initiated by_reference",
-        "sd_jwt_vc",
-        "immediate",
-        "encrypted",
-        f"{_SD_JWT_PID}.nobinding",
-    ),
-    _plain("vci", "simple", _PRE, "issuer_initiated by_value", "sd_jwt_vc", "immediate", "plain", _SD_JWT_PID),
-    _plain("vci", "rar", _PRE, "issuer_initiated by_value", "mdoc", "immediate", "plain", f"{_MDOC_PID}.attestation"),
-    _plain("vci", "simple", _PRE, "issuer_initiated by_reference", "mdoc", "deferred", "encrypted", _MDL),
+    *_runs(_HAIP, _HAIP_VARIANTS, _HAIP_RUNS, {}),
+    *_runs(_PLAIN, _PLAIN_VARIANTS, _PLAIN_RUNS, _ALWAYS),
 )
 PLANS: Final[Sequence[tuple[str, Variant]]] = tuple((each.plan, each.variant) for each in _RUNS)
 
@@ -215,7 +188,11 @@ def _configuration(each: _Run, issuer: _Issuer, wallet: UnattendedWallet) -> dic
         "alias": ALIAS,
         "description": "byoid wallet",
         "server": {"jwks": {"keys": [issuer.keys["server"]]}},
-        "client": {"client_id": "byoid-wallet", "redirect_uri": f"{wallet.url}/callback"},
+        "client": {
+            "client_id": "byoid-wallet",
+            "redirect_uri": f"{wallet.url}/callback",
+            "jwks": {"keys": [wallet.client_jwk]},
+        },
         "credential": {"signing_jwk": issuer.keys[each.variant["credential_format"]]},
         "client_attestation": {
             "issuer": wallet.url,

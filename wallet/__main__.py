@@ -9,9 +9,13 @@ from typing import Annotated
 import typer
 from sqlalchemy.engine import make_url
 
+from byoid.encoding import json_dumps
+from byoid.keys import PrivateKey
 from byoid.service.cli import commands
+from byoid.service.trust_files import load_signer
 from wallet.app import open_database, run_jobs
 from wallet.background import KEPT, MIGRATIONS, VAULT_MIGRATIONS
+from wallet.provider import CLIENT_KEY
 from wallet.settings import WalletSettings
 from wallet.store import TABLES
 from wallet.vault import __main__ as vault_commands
@@ -26,6 +30,18 @@ def migrate_vault(revision: str = "head") -> None:
     """Bring the vault's database up to date; in production with the vault's own role."""
     settings = WalletSettings.load()
     VAULT_MIGRATIONS.upgrade(settings.vault_database_url or settings.database_url, revision)
+
+
+@app.command()
+def client_key() -> None:
+    """Print the wallet's client key (a JWK set) for servers that register clients; make it the first time."""
+    path = WalletSettings.load().keys / CLIENT_KEY
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(PrivateKey.generate().to_pem())
+    key = load_signer(path).key.public
+    jwk = {**key.jwk, "kid": key.thumbprint_b64u, "use": "sig", "alg": "ES256"}
+    typer.echo(json_dumps({"keys": [jwk]}).decode())
 
 
 @app.command(name="doctor")

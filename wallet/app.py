@@ -34,7 +34,7 @@ from wallet.mail import Mail
 from wallet.notice_tables import LIMITS
 from wallet.notices import Notices
 from wallet.passkeys import WebAuthnParty
-from wallet.provider import WalletProvider
+from wallet.provider import CLIENT_KEY, WalletProvider
 from wallet.push_client import PushClient
 from wallet.settings import WalletSettings
 from wallet.status_refresh import keep_statuses_fresh
@@ -223,7 +223,10 @@ def make_provider(settings: WalletSettings, database: Database, *, clock: Callab
         load_signer(settings.keys / f"{name}.key", settings.keys / f"{name}.pem")
         for name in ("wallet-provider", "wallet-status")
     )
-    return WalletProvider(settings, attestations, lists, database, clock)
+    client = settings.keys / CLIENT_KEY
+    return WalletProvider(
+        settings, attestations, lists, database, clock, client_signer=load_signer(client) if client.exists() else None
+    )
 
 
 async def run_jobs(settings: WalletSettings) -> None:

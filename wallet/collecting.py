@@ -24,7 +24,16 @@ from wallet.history import Entry, Reason, Result, Transaction, record
 from wallet.issuer_client import Issuance, NoAnswer
 from wallet.keeping import Order, Received, delete_keys, issuer_party, keep, notify
 from wallet.messages import message_id
-from wallet.receipts import Conversation, IssuerContent, OutOfTurn, Receipt, Stage, change_receipt, resume
+from wallet.receipts import (
+    Conversation,
+    IssuerContent,
+    OutOfTurn,
+    Receipt,
+    Stage,
+    change_receipt,
+    client_assertion,
+    resume,
+)
 from wallet.refresh_tokens import replace_refresh_token
 from wallet.reminders import remind
 from wallet.vault.gate import withdraw
@@ -112,7 +121,8 @@ def conversation_of(receipt: Receipt) -> Conversation:
 def client_id(wallet: Wallet, issuer: IssuerContent, conversation: Conversation) -> str | None:
     """Return our client id, unless the server takes wallets that it doesn't know (6.1)."""
     anonymous = issuer.server.pre_authorized_grant_anonymous_access_supported
-    return None if anonymous and conversation.attestation_key is None else wallet.settings.client_id
+    known = conversation.attestation_key is not None or client_assertion(wallet, issuer) is not None
+    return None if anonymous and not known else wallet.settings.client_id
 
 
 async def _redeem(

@@ -38,6 +38,7 @@ from byoid.oauth.form import to_form
 from byoid.oauth.jwt import Trust
 from byoid.oauth.metadata import AuthorizationServerMetadata, require_issuer
 from byoid.oauth.metadata import metadata_url as server_metadata_url
+from byoid.oauth.private_key_jwt import CLIENT_ASSERTION_TYPE
 from byoid.oauth.token import TokenRequest, TokenResponse, verify_token_response
 from byoid.signing import sign_now
 
@@ -50,6 +51,8 @@ _JWT: Final = "application/jwt"
 
 # Returns the client attestation and its proof of possession for an authorization server and a challenge.
 Attest = Callable[[str, str | None], Awaitable[tuple[str, str]]]
+# Returns a client assertion (`private_key_jwt`) for an authorization server.
+Assert = Callable[[str], Awaitable[str]]
 
 
 class NoAnswer(PeerError):
@@ -141,6 +144,7 @@ class Issuance:
     issuer: KnownIssuer
     dpop_key: PrivateKey
     attest: Attest | None = field(default=None, repr=False)
+    assert_client: Assert | None = field(default=None, repr=False)
     access_token: str | None = field(default=None, repr=False)
     _nonces: dict[str, str] = field(default_factory=dict, repr=False)
     _challenge: str | None = field(default=None, repr=False)
@@ -245,12 +249,15 @@ class Issuance:
         """POST a form to the authorization server, with client authentication and DPoP."""
 
         async def attempt() -> httpx2.Response:
-            headers = {"DPoP": self._proof(url, access_token=None)}
+            headers, form = {"DPoP": self._proof(url, access_token=None)}, to_form(request)
+            if self.assert_client is not None:
+                assertion = await self.assert_client(self.issuer.server.issuer)
+                form |= {"client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": assertion}
             if self.attest is not None:
                 attestation, proof = await self.attest(self.issuer.server.issuer, await self._current_challenge())
                 headers |= {ATTESTATION_HEADER: attestation, POP_HEADER: proof}
             return await self.client.send(
-                "POST", url, accept=_JSON, headers=headers, form=to_form(request), statuses=(*statuses, 400, 401)
+                "POST", url, accept=_JSON, headers=headers, form=form, statuses=(*statuses, 400, 401)
             )
 
         return await self._with_fresh_nonces(url, attempt, statuses)

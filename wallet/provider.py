@@ -19,7 +19,7 @@ from sqlalchemy import Table, bindparam, select, update
 from byoid.errors import ByoidError
 from byoid.formats.status_array import INVALID, StatusArray
 from byoid.formats.status_list import StatusReference, prepare_status_list_token
-from byoid.keys import PrivateKey
+from byoid.keys import PrivateKey, PublicKey
 from byoid.oauth.client_attestation import (
     AttestedStatus,
     ClientAttestationClaims,
@@ -29,10 +29,11 @@ from byoid.oauth.client_attestation import (
 )
 from byoid.oauth.jwt import numeric_date
 from byoid.oauth.key_attestation import KeyAttestationClaims, prepare_key_attestation
+from byoid.oauth.private_key_jwt import prepare_client_assertion
 from byoid.service.database import Database, Expiry, insert
 from byoid.signing import Signer, sign, sign_now
 from wallet.attestation_tables import Attestation
-from wallet.issuer_client import Attest
+from wallet.issuer_client import Assert, Attest
 from wallet.settings import WalletSettings
 from wallet.vault.contract import HolderKeyView
 from wallet.vault.kek import Protection
@@ -43,6 +44,7 @@ CLIENT: Final = "client"
 KEYS: Final = "keys"
 ATTESTATION_LIFETIME: Final = timedelta(hours=23)  # TS3: less than 24 hours
 STATUS_MAINTAINED: Final = timedelta(days=400)  # longer than any credential that rests on it (TS3: at least 31 days)
+CLIENT_KEY: Final = "wallet-client.key"  # a file beside the provider's; it may be missing
 STATUS_PATH: Final = "/attestations/status"
 WALLET_VERSION: Final = "1"
 LIST_SIZE: Final = 1 << 17
@@ -80,6 +82,7 @@ class WalletProvider:
     status_signer: Signer
     database: Database
     clock: Callable[[], datetime]
+    client_signer: Signer | None = None  # authenticates the wallet where a server has registered its key
     _tokens: dict[str, _Token] = field(default_factory=dict, repr=False)
 
     def attest_client(self, person: PersonId, key: PrivateKey) -> Attest:
@@ -96,6 +99,24 @@ class WalletProvider:
             return made[0], sign_now(proof, key)
 
         return attest
+
+    def assert_client(self) -> Assert | None:
+        """Return what authenticates the wallet by `private_key_jwt` to one authorization server, if it has a key.
+
+        All installations have the same key, so an issuer can't tell them apart by it.
+        """
+        signer, client_id = self.client_signer, self.settings.client_id
+        if signer is None:
+            return None
+
+        async def assertion(audience: str) -> str:
+            unsigned = prepare_client_assertion(
+                client_id=client_id, audience=audience, jti=secrets.token_urlsafe(16), now=self.clock(),
+                algorithm=signer.algorithm, key_id=PublicKey.from_jwk(signer.public_jwk).thumbprint_b64u,
+            )  # fmt: skip
+            return await sign(unsigned, signer)
+
+        return assertion
 
     async def create_client_attestation(self, person: PersonId, key: PrivateKey) -> str:
         """Attest a wallet instance by its key; nothing in it is about the person (TS3)."""

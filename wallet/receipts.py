@@ -28,11 +28,12 @@ from wallet.cards import SealedValue
 from wallet.content_tables import Kind
 from wallet.contents import Contents, Kept
 from wallet.context import Visit, Wallet
-from wallet.issuer_client import Issuance, KnownIssuer
+from wallet.issuer_client import Assert, Issuance, KnownIssuer
 from wallet.vault.contract import HolderKeyView
 
 Supported = SdJwtVcConfiguration | MdocConfiguration
 _ATTESTED: Final = frozenset({AUTH_METHOD, AUTH_METHOD_DPOP})
+_PRIVATE_KEY_JWT: Final = "private_key_jwt"
 
 
 class OutOfTurn(ByoidError):
@@ -228,6 +229,13 @@ def start_conversation(issuer: IssuerContent) -> Conversation:
     )
 
 
+def client_assertion(wallet: Wallet, issuer: IssuerContent) -> Assert | None:
+    """Return what authenticates the wallet by its own key, where the server takes that and no attestations."""
+    methods = issuer.server.token_endpoint_auth_methods_supported or ()
+    asserting = _PRIVATE_KEY_JWT in methods and _ATTESTED.isdisjoint(methods)
+    return wallet.provider.assert_client() if asserting else None
+
+
 def resume(wallet: Wallet, visit: Visit, issuer: IssuerContent, conversation: Conversation) -> Issuance:
     """Take up a conversation."""
     key = PrivateKey.from_jwk(conversation.attestation_key) if conversation.attestation_key else None
@@ -236,5 +244,6 @@ def resume(wallet: Wallet, visit: Visit, issuer: IssuerContent, conversation: Co
         issuer=issuer.known,
         dpop_key=PrivateKey.from_jwk(conversation.dpop_key),
         attest=wallet.provider.attest_client(visit.person, key) if key else None,
+        assert_client=None if key else client_assertion(wallet, issuer),
         access_token=conversation.access_token,
     )

@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, Response
 from byoid.errors import MalformedInput
 from byoid.jose import parse_jws
 from byoid.keys import PrivateKey
+from byoid.oauth.private_key_jwt import verify_client_assertion
+from byoid.signing import SoftwareSigner
 from tests.peers.dishonest_issuer import URL, DishonestIssuer, Making, link, offer
 from wallet.accounts import lock_wallet
 from wallet.cards import load_card, load_cards, load_copies, load_deck, mark_used, open_copy
@@ -226,6 +228,40 @@ async def test_a_proof_by_attestation_alone_is_sent_where_the_issuer_takes_no_ot
     issuer.tamper["metadata"] = demanding
 
     assert isinstance(await citizen.receive(), Received)
+
+
+async def test_a_server_that_registers_clients_is_told_by_the_key_that_it_knows(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer
+) -> None:
+    def registering(honest: dict[str, Any]) -> dict[str, Any]:
+        return honest | {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}
+
+    signer = SoftwareSigner(PrivateKey.generate())
+    wallet.provider.client_signer = signer
+    issuer.tamper["server"] = registering
+    await citizen.come_back(await citizen.log_in())
+    sent = [body for path, body in issuer.seen if path in {"par", "token"}]
+
+    assert len(sent) == 2
+    for body in sent:
+        assert body["client_assertion_type"] == ["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
+        verify_client_assertion(
+            body["client_assertion"][0], client_id="byoid-wallet", key=signer.key.public, audience=URL,
+            now=wallet.clock(),
+        )  # fmt: skip
+    assert sent[0]["client_assertion"] != sent[1]["client_assertion"]
+
+
+async def test_a_server_that_takes_attestations_gets_no_key_that_all_wallets_share(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer
+) -> None:
+    wallet.provider.client_signer = SoftwareSigner(PrivateKey.generate())
+    issuer.tamper["server"] = lambda honest: (
+        honest | {"token_endpoint_auth_methods_supported": ["private_key_jwt", "attest_jwt_client_auth"]}
+    )
+    await citizen.receive()
+
+    assert all("client_assertion" not in body for path, body in issuer.seen if path == "token")
 
 
 async def test_two_issuances_share_no_key_and_no_attestation(citizen: Any, issuer: DishonestIssuer) -> None:
