@@ -57,6 +57,7 @@ class ServedLists:
     def __init__(self, *, most_bytes: int = MOST_BYTES) -> None:
         self._most = most_bytes
         self._lists: OrderedDict[str, ServedList] = OrderedDict()
+        self._loading: dict[str, asyncio.Task[ServedList | None]] = {}
 
     async def find(self, issuer: Issuer, list_id: str) -> ServedList | None:
         """Return a list as it is published now; None if there is none with this id."""
@@ -65,6 +66,13 @@ class ServedLists:
         if known is not None and row is not None and known.publication == tuple(row):
             self._lists.move_to_end(list_id)
             return known
+        loading = self._loading.get(list_id)
+        if loading is None:  # whoever else asks meanwhile waits for the same
+            loading = self._loading[list_id] = asyncio.create_task(self._load(issuer, list_id))
+            loading.add_done_callback(lambda _: self._loading.pop(list_id))
+        return await asyncio.shield(loading)
+
+    async def _load(self, issuer: Issuer, list_id: str) -> ServedList | None:
         row = await token_for(issuer, list_id)
         if row is None:
             return None

@@ -1,5 +1,6 @@
 """Published status lists over HTTP: their forms, their tags, and that a publication is prepared once."""
 
+import asyncio
 import gzip
 from typing import Any
 
@@ -67,6 +68,10 @@ async def test_a_publication_is_compressed_once_and_the_next_one_is_seen(
     assert await publish(peer.issuer) == 1
     assert (await _get(peer, uri)).headers["etag"] not in tags
     assert calls == 2
+    peer.clock.advance(peer.issuer.settings.status_list_lifetime * 0.6)
+    assert await publish(peer.issuer) == 1
+    found = await asyncio.gather(*(_get(peer, uri) for _ in range(8)))  # all at once, before anybody has it
+    assert (calls, len({each.headers["etag"] for each in found})) == (3, 1)
 
 
 async def test_what_is_kept_is_bounded_by_bytes(peer: Any) -> None:
