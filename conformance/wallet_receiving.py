@@ -69,6 +69,8 @@ _PLAIN_VARIANTS: Final = (
     "vci_credential_issuance_mode", "vci_credential_encryption", "vci_authorization_code_flow_variant",
     "vci_credential_offer_variant",
 )  # fmt: skip
+# Not run: "simple pre_authorization_code" with another credential than the PID as SD-JWT VC. The suite's token names that
+# one whatever was offered, and the wallet takes no token that does not reach what the citizen approved (6.2, 8.2).
 _ALWAYS: Final = {"sender_constrain": "dpop", "fapi_request_method": "unsigned"}
 _PLAIN_RUNS: Final = """
     vci_haip client_attestation simple authorization_code     sd_jwt_vc deferred  encrypted issuer_initiated by_value     eu.europa.ec.eudi.pid.1.attestation
@@ -78,7 +80,7 @@ _PLAIN_RUNS: Final = """
     vci      client_attestation simple authorization_code     sd_jwt_vc immediate encrypted issuer_initiated by_reference eu.europa.ec.eudi.pid.1.nobinding
     vci      client_attestation simple pre_authorization_code sd_jwt_vc immediate plain     issuer_initiated by_value     eu.europa.ec.eudi.pid.1
     vci      client_attestation rar    pre_authorization_code mdoc      immediate plain     issuer_initiated by_value     eu.europa.ec.eudi.pid.mdoc.1.attestation
-    vci      client_attestation simple pre_authorization_code mdoc      deferred  encrypted issuer_initiated by_reference org.iso.18013.5.1.mDL
+    vci      client_attestation rar    pre_authorization_code mdoc      deferred  encrypted issuer_initiated by_reference org.iso.18013.5.1.mDL
     vci      private_key_jwt    simple authorization_code     sd_jwt_vc immediate plain     wallet_initiated by_value     eu.europa.ec.eudi.pid.1
     vci      private_key_jwt    rar    pre_authorization_code sd_jwt_vc deferred  plain     issuer_initiated by_reference eu.europa.ec.eudi.pid.1
     vci_haip private_key_jwt    simple authorization_code     mdoc      immediate encrypted issuer_initiated by_value     eu.europa.ec.eudi.pid.mdoc.1
