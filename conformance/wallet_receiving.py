@@ -69,8 +69,8 @@ _PLAIN_VARIANTS: Final = (
     "vci_credential_issuance_mode", "vci_credential_encryption", "vci_authorization_code_flow_variant",
     "vci_credential_offer_variant",
 )  # fmt: skip
-# Not run: "simple pre_authorization_code" with another credential than the PID as SD-JWT VC. The suite's token names that
-# one whatever was offered, and the wallet takes no token that does not reach what the citizen approved (6.2, 8.2).
+# Not run: "simple pre_authorization_code" with another credential than the PID as SD-JWT VC. The suite names that
+# one in its token whatever was offered, and the wallet takes no token that does not reach what was approved (6.2, 8.2).
 _ALWAYS: Final = {"sender_constrain": "dpop", "fapi_request_method": "unsigned"}
 _PLAIN_RUNS: Final = """
     vci_haip client_attestation simple authorization_code     sd_jwt_vc deferred  encrypted issuer_initiated by_value     eu.europa.ec.eudi.pid.1.attestation
