@@ -153,6 +153,27 @@ async def test_the_playground_lets_wallets_post_for_the_request(run: Run, demo: 
     assert parse_jws(answer.text).claims()["wallet_nonce"] == "of-this-wallet"
 
 
+async def test_the_playground_tells_of_an_answer_that_proved_nothing(
+    run: Run, demo: VerifierSettings, world: World
+) -> None:
+    """It may still be answered (anybody can post junk), but whoever tries a query hears of it, and why."""
+    async with run(demo) as running:
+        prefix, started = await begin(running)
+        link = started["same_device"]["link"]
+        asked = dict(parse_qsl(urlsplit(link).query))
+        request = parse_jws((await running.client.get(asked["request_uri"])).text).claims()
+        junk = await running.client.post(request["response_uri"], data={"response": "a.b.c.d.e"})
+        state = (await running.client.get(f"{prefix}/{started['id']}")).json()
+        page = await running.client.get(state["continue"])
+        answer = await Wallet(world, running.client).complete(link)
+        verdict = await running.client.get(answer.json()["redirect_uri"])
+
+    assert junk.status_code == 400
+    assert state == {"state": "refused", "continue": f"{prefix}/{started['id']}/result"}
+    assert (page.status_code, "Refused" in page.text, "MalformedInput" in page.text) == (200, True, True)
+    assert "Accepted" in verdict.text
+
+
 async def test_the_playground_shows_claims_to_the_session_that_asked(
     run: Run, demo: VerifierSettings, world: World
 ) -> None:

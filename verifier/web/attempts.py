@@ -33,6 +33,7 @@ MODES: Final = (Mode.SAME_DEVICE, Mode.CROSS_DEVICE, Mode.DC_API)
 COOKIE: Final = "__Host-byoid-verifier"  # the browser session
 _ATTEMPT: Final = "__Host-byoid-attempt"  # which attempt the person comes back to
 _NO_STORE: Final = {"Cache-Control": "no-store"}
+_REFUSED: Final = "refused"  # an answer proved nothing; another may come
 _MAX_ANSWER_BYTES: Final = 1 << 20
 _TAG_BYTES: Final = 16
 Ids: TypeAlias = tuple[str, str, str]  # of the transactions, in the order of MODES
@@ -159,7 +160,7 @@ async def _tell(playground: Playground, request: Request) -> Response:
 
 async def _states(playground: Playground, ids: Ids, ended: str) -> AsyncIterator[bytes]:
     told: dict[str, str] = {}
-    while told.get("state") in {None, "pending", "declined"}:
+    while told.get("state") in {None, "pending", "declined", _REFUSED}:
         found = await _state(playground, ids, ended)
         yield b": waiting\n\n" if found == told else b"data: %s\n\n" % json_dumps(found)
         told = found
@@ -174,8 +175,11 @@ async def _state(playground: Playground, ids: Ids, ended: str) -> dict[str, str]
             return {"state": "answered"}  # the result is for the window that the wallet opened
         if view.state in {State.ACCEPTED, State.REJECTED}:
             return {"state": view.state.value, "continue": ended}
-    declined = any(view.state is State.DECLINED for view in views)
-    return {"state": "declined" if declined else "pending" if views else "expired"}
+    if any(view.state is State.DECLINED for view in views):
+        return {"state": "declined"}
+    if any(view.failures for view in views):
+        return {"state": _REFUSED, "continue": ended}
+    return {"state": "pending" if views else "expired"}
 
 
 async def _draw(playground: Playground, request: Request) -> Response:
@@ -234,13 +238,17 @@ async def _result(playground: Playground, request: Request) -> Response:
 
 async def _verdict(playground: Playground, request: Request, ids: Sequence[str], code: str | None) -> Response:
     session, service = request.cookies.get(COOKIE), await playground.service()
-    for view in await _views(playground, ids):
-        if view.state in {State.ACCEPTED, State.REJECTED, State.DECLINED}:
+    for view in sorted(await _views(playground, ids), key=_is_open):
+        if not _is_open(view) or view.failures:
             found = await results.result(playground.verifier, service, view.id, session=session, response_code=code)
             return playground.pages.render(
-                request, "verdict.html", result=found, mode=view.mode, shown=pretty(found.to_wire())
+                request, "verdict.html", result=found, last_failure=view.last_failure, shown=pretty(found.to_wire())
             )
     return RedirectResponse(f"/playground/queries/{request.path_params['name']}", 303)
+
+
+def _is_open(view: TransactionView) -> bool:
+    return view.state is State.PENDING
 
 
 async def _views(playground: Playground, ids: Sequence[str]) -> list[TransactionView]:

@@ -244,7 +244,8 @@ async def test_every_text_is_there_in_every_language() -> None:
         language: set(re.findall(r"[{,]\s*(\w+): \"", block))
         for language, block in re.findall(r"\n    (\w\w): (\{.*?\n    \}),", texts, re.DOTALL)
     }
-    used = set(re.findall(r"#words\.(\w+)", script)) | {"answered", "rejected", "expired", "accepted", "declined"}
+    states = {"answered", "rejected", "expired", "accepted", "declined", "refused"}
+    used = set(re.findall(r"#words\.(\w+)", script)) | states
 
     assert set(names) == set(LANGUAGES)
     assert all(each == used for each in names.values()), names

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from base64 import b64encode
 from dataclasses import replace
 
@@ -81,6 +82,27 @@ async def test_credentials_of_two_people_are_refused_with_the_reason(
     await page.get_by_role("link", name="Show why").click()
     await expect(page.get_by_role("heading", name="Refused")).to_be_visible()
     await expect(page.locator("#reasons")).to_contain_text("a claim that must be the same in all credentials is not")
+
+
+async def test_an_answer_that_proves_nothing_is_told_with_the_reason(
+    places: Places, new_context: NewContext, look: Look
+) -> None:
+    page = await (await new_context(**PHONE)).new_page()
+    await use(page, places, "residence")
+    forged = replace(places.holder)
+    forged.sd_jwts = {
+        vct: re.sub(r"\.[^.~]{20}([^.~]+~)", rf".{'A' * 20}\1", text, count=1) for vct, text in forged.sd_jwts.items()
+    }
+
+    with pytest.raises(AssertionError, match="invalid_request"):
+        await forged.share(await page.locator("#byoid-link").text_content() or "")
+
+    await expect(page.get_by_role("status")).to_contain_text("An answer came that could not be verified.")
+    await look(page, "playground-unproven-phone")
+    await page.get_by_role("link", name="Show why").click()
+    await expect(page.get_by_role("heading", name="Refused")).to_be_visible()
+    await expect(page.locator("#reasons")).to_contain_text("no presentation is authentic")
+    await look(page, "playground-unproven-reason-phone")
 
 
 async def test_a_query_that_cannot_be_used_comes_back_with_the_reason(

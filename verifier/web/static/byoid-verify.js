@@ -4,7 +4,7 @@
  * The page talks only to its own service, which holds the API key of the verifier. At `endpoint` the service answers:
  *   POST   {endpoint}                       -> {id, expires_in, same_device: {link, wallets: [{name, link, logo}]},
  *                                               cross_device: {link, qr}, digital_credentials, events}
- *   GET    {endpoint}/{id}                  -> {state, continue}   pending answered accepted declined rejected expired
+ *   GET    {endpoint}/{id}                  -> {state, continue}   pending declined refused answered accepted rejected expired
  *   GET    {events}                         -> the same as server-sent events; without `events`, or if they end, it polls
  *   POST   {endpoint}/{id}/digital          -> {requests}          for navigator.credentials.get
  *   POST   {endpoint}/{id}/digital/response <- {protocol, data}    what the browser gave
@@ -37,6 +37,7 @@
       opening: "Opening the wallet app. If nothing happens, there is none on this device: choose another way.",
       answered: "Your wallet has answered. Go on in the window that your wallet opened.",
       accepted: "Done. You are being taken on.", declined: "Your wallet declined, and nothing was shared. Choose again, or cancel.",
+      refused: "An answer came that could not be verified. Choose again, or cancel.",
       rejected: "What your wallet showed could not be accepted. You can try again.",
       expired: "The time for this request is over. You can try again.", cancelled: "Cancelled.",
       offline: "The connection is interrupted. Trying again…", failed: "That did not work. Please try again in a moment.",
@@ -54,6 +55,7 @@
       opening: "Die Wallet-App wird geöffnet. Wenn nichts geschieht, ist auf diesem Gerät keine: Wählen Sie einen anderen Weg.",
       answered: "Ihre Wallet hat geantwortet. Machen Sie in dem Fenster weiter, das Ihre Wallet geöffnet hat.",
       accepted: "Fertig. Sie werden weitergeleitet.", declined: "Ihre Wallet hat abgelehnt, es wurde nichts geteilt. Wählen Sie neu oder brechen Sie ab.",
+      refused: "Es kam eine Antwort, die sich nicht prüfen ließ. Wählen Sie neu oder brechen Sie ab.",
       rejected: "Was Ihre Wallet gezeigt hat, konnte nicht angenommen werden. Sie können es noch einmal versuchen.",
       expired: "Die Zeit für diese Anfrage ist abgelaufen. Sie können es noch einmal versuchen.", cancelled: "Abgebrochen.",
       offline: "Die Verbindung ist unterbrochen. Neuer Versuch…", failed: "Das hat nicht geklappt. Bitte versuchen Sie es gleich noch einmal.",
@@ -71,6 +73,7 @@
       opening: "Ouverture de l’application portefeuille. Si rien ne se passe, il n’y en a pas sur cet appareil : choisissez une autre voie.",
       answered: "Votre portefeuille a répondu. Continuez dans la fenêtre qu’il a ouverte.",
       accepted: "C’est fait. Vous êtes redirigé.", declined: "Votre portefeuille a refusé et rien n’a été partagé. Choisissez à nouveau ou annulez.",
+      refused: "Une réponse est arrivée, mais n’a pas pu être vérifiée. Choisissez à nouveau ou annulez.",
       rejected: "Ce que votre portefeuille a montré n’a pas pu être accepté. Vous pouvez réessayer.",
       expired: "Le délai de cette demande est écoulé. Vous pouvez réessayer.", cancelled: "Annulé.",
       offline: "La connexion est interrompue. Nouvel essai…", failed: "Cela n’a pas fonctionné. Veuillez réessayer dans un instant.",
@@ -88,6 +91,7 @@
       opening: "Abriendo la aplicación de cartera. Si no ocurre nada, no hay ninguna en este dispositivo: elija otra vía.",
       answered: "Su cartera ha respondido. Continúe en la ventana que abrió su cartera.",
       accepted: "Listo. Le estamos llevando a la página siguiente.", declined: "Su cartera ha rechazado la solicitud y no se compartió nada. Elija de nuevo o cancele.",
+      refused: "Llegó una respuesta que no se pudo verificar. Elija de nuevo o cancele.",
       rejected: "No se pudo aceptar lo que mostró su cartera. Puede intentarlo de nuevo.",
       expired: "El tiempo de esta solicitud ha terminado. Puede intentarlo de nuevo.", cancelled: "Cancelado.",
       offline: "La conexión se ha interrumpido. Intentando de nuevo…", failed: "No ha funcionado. Inténtelo de nuevo en un momento.",
@@ -302,7 +306,7 @@
     #progress(state, next) {
       if (ENDED.includes(state)) return this.#end(state, next);
       if (state !== this.getAttribute("state")) {
-        this.#report(state);
+        this.#report(state, next);
         this.#say(this.#words[state] ?? this.#waiting());
       }
       this.#later();

@@ -5,8 +5,8 @@ const reasons = document.getElementById("reasons");
 
 element.addEventListener("byoid-state", async (event) => {
   const { state, id, continue: next } = event.detail;
-  reasons.hidden = state !== "rejected";
-  if (state === "rejected" && next) document.getElementById("reasons-link").href = next;
+  reasons.hidden = !next || !["refused", "rejected"].includes(state);
+  if (!reasons.hidden) document.getElementById("reasons-link").href = next;
   if (state === "pending") await showRequest(id);
 });
 
