@@ -29,9 +29,8 @@ async def authorize(request: Request, site: SiteContext, visit: Visitor) -> Resp
 async def request_page(consent_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Show who asks, why, and exactly what they would get."""
     asked = await consent.view(site.wallet, visit, consent_id)
-    unattended = site.settings.unattended_person is not None
     view = request_view(asked, site.catalogue(request))
-    return site.render(request, "request.html", visit=visit, request_view=view, unattended=unattended)
+    return site.render(request, "request.html", visit=visit, request_view=view)
 
 
 @router.post("/requests/{consent_id}/decline")

@@ -24,7 +24,7 @@ def page(holder: Any, consent: ConsentView, *, language: str) -> str:
     headers = [(b"accept-language", language.encode())]
     request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers})
     view = request_view(consent, site.catalogue(request))
-    html = site.render(request, "request.html", request_view=view, unattended=False).body
+    html = site.render(request, "request.html", request_view=view).body
     return bytes(html).decode()
 
 
