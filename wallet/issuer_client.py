@@ -40,12 +40,15 @@ from byoid.oauth.metadata import AuthorizationServerMetadata, require_issuer
 from byoid.oauth.metadata import metadata_url as server_metadata_url
 from byoid.oauth.private_key_jwt import CLIENT_ASSERTION_TYPE
 from byoid.oauth.token import TokenRequest, TokenResponse, verify_token_response
+from byoid.service.http import TOTAL_SECONDS
 from byoid.signing import sign_now
 
 M = TypeVar("M", bound=Message)
 _NONCE_ERRORS: Final = frozenset({"use_dpop_nonce"})
 _CHALLENGE_ERRORS: Final = frozenset({"use_attestation_challenge"})
 _MAX_RETRIES: Final = 2
+# Until an answer begins. A code works once, so an issuer may take its time; the client's own deadline is as long.
+_PATIENCE: Final = httpx2.Timeout(TOTAL_SECONDS, connect=5.0)
 _JSON: Final = "application/json"
 _JWT: Final = "application/jwt"
 
@@ -127,8 +130,9 @@ class IssuerClient:
         """
         try:
             response = await self._http.request(
-                method, url, headers={"Accept": accept, **(headers or {})}, content=content, data=form
-            )
+                method, url, headers={"Accept": accept, **(headers or {})}, content=content, data=form,
+                timeout=_PATIENCE,
+            )  # fmt: skip
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NoAnswer(f"no answer: {type(error).__name__}") from error
         if response.status_code not in statuses:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.responses import JSONResponse, Response
 
@@ -11,6 +12,7 @@ from byoid.errors import MalformedInput
 from byoid.jose import parse_jws
 from byoid.keys import PrivateKey
 from byoid.oauth.private_key_jwt import verify_client_assertion
+from byoid.service.http import TOTAL_SECONDS
 from byoid.signing import SoftwareSigner
 from tests.peers.dishonest_issuer import URL, DishonestIssuer, Making, link, offer
 from wallet.accounts import lock_wallet
@@ -18,6 +20,7 @@ from wallet.cards import load_card, load_cards, load_copies, load_deck, mark_use
 from wallet.context import Wallet
 from wallet.deferred import collect_due, load_promises
 from wallet.history import Reason, Result, Transaction, load_history
+from wallet.issuer_client import IssuerClient
 from wallet.offers import catalogue, open_link, preview, start_from_catalogue
 from wallet.receipts import OutOfTurn, UnsupportedCredential
 from wallet.receiving import IssuerUnavailable, Received, approve, decline, enter_transaction_code, propose
@@ -65,6 +68,19 @@ async def test_a_nonce_that_the_issuer_demands_in_its_challenge_alone_goes_into_
 
     assert isinstance(await citizen.receive(), Received)
     assert len(asked) == 2
+
+
+async def test_a_slow_answer_is_waited_for_until_the_deadline_since_a_code_works_once(wallet: Wallet) -> None:
+    asked: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return httpx2.Response(200)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer), timeout=1) as http:
+        await IssuerClient(http, trust=wallet.trust, clock=wallet.clock).send("POST", URL, accept="*/*")
+
+    assert asked[0].extensions["timeout"]["read"] == TOTAL_SECONDS
 
 
 async def test_an_issuer_that_does_not_listen_changes_nothing(citizen: Any, issuer: DishonestIssuer) -> None:
