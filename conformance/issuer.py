@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from fnmatch import fnmatch
-from itertools import groupby, product
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,13 +60,13 @@ PLANS: Final[Sequence[tuple[str, Variant]]] = [
     _plain("vci_haip", "client_attestation", "dpop", "wallet", "simple", "encrypted", "sd_jwt_vc"),
     _plain("vci_haip", "private_key_jwt", "dpop", "wallet", "simple", "plain", "sd_jwt_vc"),
     _plain("vci_haip", "mtls", "mtls", "offer", "simple", "plain", "mdoc"),
-    # No client_attestation with mtls: an attested wallet has DPoP (HAIP 4.3). With a pre-authorized code the suite has
-    # modules only for other clients, and only for `simple`: it sends no authorization_details then, but awaits some.
+    # No client_attestation with a pre-authorized code: the suite's negative modules await refusals of a pushed request.
+    _plain("vci", "client_attestation", "mtls", "wallet", "simple", "plain", "mdoc"),
     _plain("vci", "client_attestation", "dpop", "offer", "rar", "plain", "sd_jwt_vc"),
     _plain("vci", "private_key_jwt", "dpop", "code", "simple", "plain", "sd_jwt_vc"),
     _plain("vci", "private_key_jwt", "mtls", "offer", "rar", "encrypted", "mdoc"),
     _plain("vci", "mtls", "mtls", "wallet", "rar", "plain", "sd_jwt_vc"),
-    _plain("vci", "mtls", "dpop", "code", "simple", "encrypted", "mdoc"),
+    _plain("vci", "mtls", "dpop", "code", "rar", "encrypted", "mdoc"),
 ]
 
 
@@ -88,16 +88,15 @@ async def run(
         plans: which plans.
     """
     found: list[tuple[str, Outcome]] = []
-    async with Suite(suite_url) as suite:
-        for settings, chosen in groupby(plans, key=lambda each: _settings(each[1])):
-            with tempfile.TemporaryDirectory() as folder:
-                async with serving(
-                    Path(folder), suite_url=suite_url, callback=_callback(suite_url), overrides=dict(settings)
-                ) as tested:
-                    for plan, variant in chosen:
-                        async for outcome in _outcomes(suite, tested, plan, variant, suite_url=suite_url, only=only):
-                            report(label(plan, variant), outcome)
-                            found.append((label(plan, variant), outcome))
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            Suite(suite_url) as suite,
+            serving(Path(folder), suite_url=suite_url, callback=_callback(suite_url)) as tested,
+        ):
+            for plan, variant in plans:
+                async for outcome in _outcomes(suite, tested, plan, variant, suite_url=suite_url, only=only):
+                    report(label(plan, variant), outcome)
+                    found.append((label(plan, variant), outcome))
     return found
 
 
@@ -109,13 +108,6 @@ async def _outcomes(
         if fnmatch(module, only):
             staff = Staff(tested, {**variant, **own})
             yield await suite.run(id_, module, own, drive=staff.drive, seconds=_PATIENCE)
-
-
-def _settings(variant: Variant) -> tuple[tuple[str, str], ...]:
-    """Return the operator's settings: HAIP wants certificates in status lists, the suite's other profile bare keys."""
-    key = "jwk" if variant.get("fapi_profile") == "vci" else "x5c"
-    # Half a minute, so that the suite can wait until a request has expired.
-    return ("request_uri_lifetime", "PT30S"), ("status_list_key", key)
 
 
 def _callback(suite_url: str) -> str:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import sqlite3
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -158,7 +158,7 @@ def jwk(key: PrivateKey, *, kid: str, private: bool = True) -> dict[str, Any]:
     return {**(key.to_jwk() if private else key.public.jwk), "kid": kid, "use": "sig", "alg": key.algorithm}
 
 
-def settings(folder: Path, *, overrides: Mapping[str, Any]) -> IssuerSettings:
+def settings(folder: Path) -> IssuerSettings:
     """Return the operator's settings."""
     return IssuerSettings.load(**{
         "profile": "demo",  # makes its own tables; no limit of requests for one address
@@ -175,18 +175,16 @@ def settings(folder: Path, *, overrides: Mapping[str, Any]) -> IssuerSettings:
         "allowed_networks": ("127.0.0.0/8",),
         "trusted_proxies": ("127.0.0.1/32",),
         "publish_interval": "PT1S",
+        "request_uri_lifetime": "PT30S",  # so that the suite can wait until a request has expired
         "log_level": "warning",
-        **overrides,
     })  # fmt: skip
 
 
 @asynccontextmanager
-async def serving(
-    folder: Path, *, suite_url: str, callback: str, overrides: Mapping[str, Any]
-) -> AsyncIterator[Tested]:
+async def serving(folder: Path, *, suite_url: str, callback: str) -> AsyncIterator[Tested]:
     """Serve the issuer until the block ends, with its jobs, an account and a key for the agency's staff."""
     prepare(folder, suite_url=suite_url, callback=callback)
-    chosen = settings(folder, overrides=overrides)
+    chosen = settings(folder)
     app = create_app(chosen)
     async with running({_INNER_PORT: app}, host="127.0.0.1", tls=None), _working(app), _proxy(folder):
         person = _person(folder)

@@ -118,10 +118,10 @@ async def authenticate_client(
         _require_certificate(registered, request.certificate)
     else:
         once = (*once, _verify_assertion(issuer, registered, assertion))
-    certificate_hash = certificate_hash_b64u(request.certificate) if request.certificate else None
     return Client(
-        registered.client_id, authenticated=True, dpop_jkt=dpop_jkt, certificate_hash=certificate_hash, once=once
-    )
+        registered.client_id, authenticated=True, dpop_jkt=dpop_jkt, certificate_hash=_certificate_hash(request),
+        once=once,
+    )  # fmt: skip
 
 
 def verify_dpop(
@@ -179,6 +179,7 @@ async def _attested(
         authenticated=True,
         instance_jkt=attestation.key.thumbprint_b64u,
         dpop_jkt=proof.key.thumbprint_b64u if proof else None,
+        certificate_hash=_certificate_hash(request),
         status=attestation.status,
         status_maintained_until=attestation.status_maintained_until,
         once=(dpop_once(issuer, proof), *once) if proof else once,
@@ -248,6 +249,10 @@ def _verify_assertion(issuer: Issuer, client: RegisteredClient, assertion: Asser
     value = issuer.hash("assertion jti", f"{client.client_id} {verified.jti}".encode())
     until = max(verified.expires_at + 2 * LEEWAY, spent_until(issuer))
     return Once(value, until, InvalidClient("the client assertion was used before"))
+
+
+def _certificate_hash(request: HttpRequest) -> str | None:
+    return certificate_hash_b64u(request.certificate) if request.certificate else None
 
 
 def _require_certificate(client: RegisteredClient, certificate: x509.Certificate | None) -> None:

@@ -52,7 +52,7 @@ async def issue(issuer: Issuer, access: Access, request: CredentialRequest) -> C
     grant = access.grant
     reach = grant.configuration_ids
     configuration_id = select_configuration_id(
-        request, identifiers={each: each for each in reach} if grant.by_details else {}, configuration_ids=reach
+        request, identifiers=_identifiers(grant, request), configuration_ids=reach
     )
     configuration = issuer.configurations[configuration_id]
     proofs = _verify(issuer, grant, configuration, request.proofs)
@@ -64,6 +64,15 @@ async def issue(issuer: Issuer, access: Access, request: CredentialRequest) -> C
     except NotReady:
         return await defer(issuer, order, once=once)
     return await fulfil(issuer, order, record, once=once)
+
+
+def _identifiers(grant: Any, request: CredentialRequest) -> dict[str, str]:
+    """Return the identifiers by which the request must name a credential (8.2): none if it may name a configuration.
+
+    Whoever redeemed an offer without `authorization_details` was given some all the same, and may use them.
+    """
+    offered = grant.code_hash is None and request.credential_identifier is not None
+    return {each: each for each in grant.configuration_ids} if grant.by_details or offered else {}
 
 
 async def defer(issuer: Issuer, order: Order, *, once: Sequence[Once]) -> CredentialResponse:

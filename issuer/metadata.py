@@ -79,7 +79,7 @@ def server_metadata(
         dpop_signing_alg_values_supported=PROOF_ALGORITHMS,
         client_attestation_signing_alg_values_supported=PROOF_ALGORITHMS,
         client_attestation_pop_signing_alg_values_supported=PROOF_ALGORITHMS,
-        tls_client_certificate_bound_access_tokens=any("tls" in each for each in registered) or None,
+        tls_client_certificate_bound_access_tokens=bool(settings.trusted_proxies) or None,  # who tell of certificates
         pre_authorized_grant_anonymous_access_supported=not demanded,
         status_list_aggregation_endpoint=f"{url}/status",
     )

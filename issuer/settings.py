@@ -62,8 +62,8 @@ class IssuerSettings(ServiceSettings):
     status_list_size: int = Field(default=1 << 20, ge=1 << 10)
     status_list_ttl: timedelta = timedelta(minutes=15)  # how long a verifier may use a copy
     status_list_lifetime: timedelta = timedelta(days=1)  # `exp`, renewed long before
-    # How a status list token names its key: HAIP demands `x5c`; a suite without certificates wants `jwk`.
-    status_list_key: Literal["x5c", "jwk"] = "x5c"
+    # How a status list token names its key: HAIP demands `x5c`; who has no certificates wants `jwk`.
+    status_list_key: Literal["both", "x5c", "jwk"] = "both"
     publish_interval: timedelta = timedelta(seconds=60)  # how soon a change is published
 
     # The authentic source (issuer/sources/factory.py) and how people are recognised (issuer/recognitions.py), as files.

@@ -133,12 +133,12 @@ async def _publish(issuer: Issuer, row: Any) -> None:
         issuer.until(settings.status_list_lifetime),
     )
     aggregation_uri = f"{issuer.url}/status"
-    by_chain = settings.status_list_key == "x5c"
+    key_header = settings.status_list_key
     jwt = await sign(
         prepare_status_list_token(
             array, uri=uri, issued_at=now, expires_at=expires_at, ttl=settings.status_list_ttl,
-            algorithm=signer.algorithm, x5c=signer.x5c if by_chain else (),
-            header=None if by_chain else {"jwk": signer.public_jwk}, aggregation_uri=aggregation_uri,
+            algorithm=signer.algorithm, x5c=() if key_header == "jwk" else signer.x5c,
+            header=None if key_header == "x5c" else {"jwk": signer.public_jwk}, aggregation_uri=aggregation_uri,
         ),
         signer,
     )  # fmt: skip

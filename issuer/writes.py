@@ -79,7 +79,8 @@ def add_grant(row: Mapping[str, Any]) -> Write:
 def rotate_token(refresh_hash: bytes, token: Mapping[str, Any]) -> Write:
     """Replace the access token of a grant, and the key that it is bound to; the old one stops working."""
     parameters = {
-        "refresh": refresh_hash, "token": token["token_hash"], "until": token["until"], "new_dpop_jkt": token["dpop_jkt"],
+        "refresh": refresh_hash, "token": token["token_hash"], "until": token["until"],
+        "new_dpop_jkt": token["dpop_jkt"],
         "new_wallet_status": token["wallet_status"], "new_wallet_until": token["wallet_until"],
     }  # fmt: skip
     return Write(_ROTATE_TOKEN, [parameters])

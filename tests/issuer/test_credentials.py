@@ -259,13 +259,19 @@ async def test_status_lists_are_served_in_every_form(peer) -> None:
     assert (await peer.http.get("/status")).json() == {"status_lists": [uri]}
 
 
-async def test_a_status_list_can_name_its_key_itself(open_issuer) -> None:
-    async with open_issuer(status_list_key="jwk") as peer:
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [({}, {"x5c", "jwk"}), ({"status_list_key": "x5c"}, {"x5c"}), ({"status_list_key": "jwk"}, {"jwk"})],
+)
+async def test_a_status_list_names_its_key_for_who_has_certificates_and_who_has_none(
+    open_issuer, chosen, named
+) -> None:
+    async with open_issuer(**chosen) as peer:
         wallet = await peer.wallet_with_token()
         uri = claims_of(await wallet.request(PID))["status"]["status_list"]["uri"]
         header = json_loads(b64u_decode((await peer.http.get(uri)).text.split(".")[0]))
-        assert header["jwk"] == peer.issuer.signers.status.public_jwk
-        assert "x5c" not in header
+        assert {"x5c", "jwk"} & set(header) == named
+        assert header.get("jwk", peer.issuer.signers.status.public_jwk) == peer.issuer.signers.status.public_jwk
 
 
 async def test_type_metadata_say_what_the_type_is(peer) -> None:

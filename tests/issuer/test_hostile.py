@@ -386,9 +386,9 @@ _REQUEST = {
         "body@credential", member(credential_configuration_id="pid_mdoc"), 400, "unknown_credential_configuration"),
     "unknown configuration": (
         "body@credential", member(credential_configuration_id="x"), 400, "unknown_credential_configuration"),
-    "identifier that was not given": (
+    "identifier beyond the token": (
         "body@credential",
-        lambda body: {"credential_identifier": "pid_sd_jwt", "proofs": body["proofs"]},
+        lambda body: {"credential_identifier": "pid_mdoc", "proofs": body["proofs"]},
         400, "unknown_credential_identifier"),
     "no proofs": ("body@credential", without("proofs"), 400, "invalid_proof"),
     "empty proofs": ("body@credential", member(proofs={}), 400, "invalid_proof"),
@@ -505,6 +505,14 @@ async def test_an_expired_token_is_refused(peer) -> None:
     wallet = await peer.wallet_with_token()
     peer.clock.advance(timedelta(minutes=5, seconds=1))
     assert (await wallet.request(PID)).json()["error"] == "invalid_token"
+
+
+async def test_identifiers_that_were_not_given_name_nothing(peer) -> None:
+    wallet = peer.wallet()
+    found = await peer.consent(wallet, scope="pid_sd_jwt")
+    assert "authorization_details" not in (await wallet.redeem_code(found["code"], VERIFIER)).json()
+    answer = await wallet.request({"credential_identifier": "pid_sd_jwt"})
+    assert answer.json()["error"] == "unknown_credential_identifier"
 
 
 async def test_identifiers_must_be_used_once_they_were_given(peer) -> None:

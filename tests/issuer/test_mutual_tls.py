@@ -262,16 +262,33 @@ async def test_a_pushed_request_needs_the_certificate_too(open_tls: Any) -> None
         assert await peer.count("authorization") == 0
 
 
-@pytest.mark.hostile
-async def test_an_attested_wallet_gets_no_bearer_token_by_showing_a_certificate(open_tls: Any) -> None:
+async def test_an_attested_wallet_may_bind_its_token_to_a_certificate(open_tls: Any) -> None:
     async with open_tls() as peer:
-        wallet = peer.wallet(
-            uses_dpop=False, spoil={"headers@token": lambda headers: {**headers, "Client-Cert": rfc9440(OURS)}}
-        )
+        company = Company(peer)
+        company.wallet = peer.wallet(uses_dpop=False, spoil=company.wallet.spoil)
+        assert (await company.redeem()).json()["token_type"] == "Bearer"
+        assert (await company.wallet.request(PID)).status_code == 200
+        company.says = [rfc9440(OTHER)]
+        assert (await company.wallet.request(PID)).json()["error"] == "invalid_token"
+        assert (await company.wallet.refresh()).json()["error"] == "invalid_grant"
+
+
+@pytest.mark.hostile
+async def test_an_attested_wallet_without_key_and_certificate_gets_no_token(open_tls: Any) -> None:
+    async with open_tls() as peer:
+        wallet = peer.wallet(uses_dpop=False)
         offer, tx_code = await peer.offer("pid_sd_jwt")
         answer = await wallet.redeem_offer(offer, tx_code)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_dpop_proof")
         assert await peer.count("access_grant") == 0
+
+
+async def test_the_server_says_that_it_binds_tokens_where_a_proxy_tells_of_certificates(open_issuer, open_tls) -> None:
+    where = "https://issuer.test/.well-known/oauth-authorization-server"
+    async with open_tls() as peer:
+        assert (await peer.http.get(where)).json()["tls_client_certificate_bound_access_tokens"] is True
+    async with open_issuer(trusted_proxies=()) as peer:
+        assert "tls_client_certificate_bound_access_tokens" not in (await peer.http.get(where)).json()
 
 
 async def test_the_header_may_have_another_name(open_tls: Any) -> None:

@@ -28,3 +28,15 @@ async def test_an_offer_is_taken_once(peer) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     code = offer["grants"][PRE_AUTHORIZED]["pre-authorized_code"]
     assert (await peer.http.get(f"/offers/{code.partition('.')[0]}")).status_code == 404
+
+
+@pytest.mark.parametrize("refreshed", [False, True], ids=["at once", "after a refresh"])
+async def test_an_offered_credential_is_named_by_identifier_or_by_configuration(peer, refreshed) -> None:
+    wallet = await peer.wallet_with_token("pid_sd_jwt", "pid_mdoc")
+    if refreshed:
+        await wallet.refresh()
+    details = wallet.token["authorization_details"]
+    assert [each["credential_configuration_id"] for each in details] == ["pid_sd_jwt", "pid_mdoc"]
+    (identifier,) = details[1]["credential_identifiers"]
+    assert (await wallet.request({"credential_identifier": identifier})).status_code == 200
+    assert (await wallet.request({"credential_configuration_id": "pid_mdoc"})).status_code == 200
