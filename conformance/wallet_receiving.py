@@ -71,8 +71,8 @@ _PLAIN_VARIANTS: Final = (
 )  # fmt: skip
 # Not run: "simple pre_authorization_code" with another credential than the PID as SD-JWT VC. The suite names that
 # one in its token whatever was offered, and the wallet takes no token that does not reach what was approved (6.2, 8.2).
-# Skipped: batches with `.jwt.keyattest`, where one proof attests all keys (HAIP 4.5.1) and the suite gives one credential
-# all the same (F.1: it should give one for each key); with `.nobinding`, where there is no key.
+# Skipped: batches with `.jwt.keyattest`, where one proof attests all keys (HAIP 4.5.1) and the suite gives one
+# credential all the same (F.1: it should give one for each key); with `.nobinding`, where there is no key.
 _ALWAYS: Final = {"sender_constrain": "dpop", "fapi_request_method": "unsigned"}
 _PLAIN_RUNS: Final = """
     vci_haip client_attestation simple authorization_code     sd_jwt_vc deferred  encrypted issuer_initiated by_value     eu.europa.ec.eudi.pid.1.attestation
