@@ -38,6 +38,7 @@ def test_offers_and_requests_are_answered_without_anybody(unattended: Places, to
 
     assert 'id="presentation-complete"' in shared.text
     assert shared.headers["refresh"].startswith(f"1; url={unattended.service}/library/done")
+    assert "data-back-to-service" not in shared.text  # else the page's script would go there a second time
 
 
 def test_a_transaction_code_is_typed_into_a_form(unattended: Places, tool: httpx2.Client) -> None:
