@@ -21,6 +21,7 @@ from issuer.registered_clients import RegisteredClient
 from issuer.settings import IssuerSettings
 
 _STATUS_PERIOD: Final = 31 * 24 * 3600  # TS3: so long should a wallet's status be maintained still, in seconds
+_ASSERTION_ALGORITHMS: Final = ("ES256", "PS256")  # FAPI 2.0 5.4: what registered clients have
 
 
 def issuer_metadata(
@@ -73,7 +74,7 @@ def server_metadata(
         response_types_supported=("code",),
         grant_types_supported=(*((AUTHORIZATION_CODE,) if sign_in else ()), PRE_AUTHORIZED_CODE, REFRESH_TOKEN),
         token_endpoint_auth_methods_supported=(AUTH_METHOD, AUTH_METHOD_DPOP, *registered),
-        token_endpoint_auth_signing_alg_values_supported=PROOF_ALGORITHMS,
+        token_endpoint_auth_signing_alg_values_supported=_ASSERTION_ALGORITHMS,
         code_challenge_methods_supported=("S256",),
         authorization_details_types_supported=("openid_credential",),
         dpop_signing_alg_values_supported=PROOF_ALGORITHMS,
