@@ -134,7 +134,7 @@ class _Citizen:
         page = await self.browser.new_page(viewport=_PHONE, ignore_https_errors=True)
         self.pages.append(page)  # it stays open: the wallet sends it on to the verifier's page
         await page.goto(url, wait_until="domcontentloaded")
-        if await page.query_selector("#wallet-error"):
+        if await page.query_selector("#wallet-error[data-code]"):  # not where the verifier has got an answer
             path = self.folder / f"{running.module}-{running.id}.png" if self.folder else None
             self.pictures[running.id] = await page.screenshot(path=path)
 
