@@ -1,6 +1,6 @@
 """mdoc: issue 25 elements, present 5 of them over an OpenID4VP session, verify with a known issuer and by its chain."""
 
-from benchmarks import floor
+from benchmarks import floor_mdoc
 from benchmarks.inputs import CLIENT_ID, NONCE, NOW, RESPONSE_URI, SHOWN_ELEMENTS, Inputs
 from benchmarks.yardstick import Operation, Row, installed
 from byoid.formats.mdoc.present import HeldMdoc
@@ -39,20 +39,20 @@ def rows(inputs: Inputs) -> list[Row]:
 
     cache = ChainCache()
     return [
-        Row("mdoc.issue", inputs.issue_mdl, goal_y=2.0, peers={"floor": floor.issue_mdoc(inputs)}),
+        Row("mdoc.issue", inputs.issue_mdl, goal_y=2.0, peers={"floor": floor_mdoc.issue_mdoc(inputs)}),
         Row("mdoc.present", present, goal_y=0.8, peers={"floor": _floor_of_presenting(inputs, held, transcript)}),
         Row(
             "mdoc.verify",
             verify,
             goal_y=3.3,
-            peers={"floor": floor.verify_mdoc(inputs, response, transcript)}
+            peers={"floor": floor_mdoc.verify_mdoc(inputs, response, transcript)}
             | installed({"isomdoc": ("isomdoc", lambda: _verify_with_isomdoc(response, transcript))}),
         ),
         Row(
             "mdoc.verify_chain",
             verify_by_chain,
             goal_y=5.5,
-            peers={"floor": floor.verify_mdoc_chain(inputs, response, transcript)}
+            peers={"floor": floor_mdoc.verify_mdoc_chain(inputs, response, transcript)}
             | installed({"openvc-core": ("openvc", lambda: _verify_with_openvc(inputs, response, transcript))}),
         ),
         Row("mdoc.verify_chain_cached", lambda: verify_by_chain(cache), goal_y=3.3),
@@ -62,7 +62,7 @@ def rows(inputs: Inputs) -> list[Row]:
 def _floor_of_presenting(inputs: Inputs, held: HeldMdoc, transcript: bytes) -> Operation:
     shown = [held.issuer_signed.namespaces[namespace][name].encoded for namespace, name in SHOWN_ELEMENTS]
     issuer_auth = held.raw.rpartition(b"\x6aissuerAuth")[2]
-    return floor.present_mdoc(inputs, shown, issuer_auth, transcript)
+    return floor_mdoc.present_mdoc(inputs, shown, issuer_auth, transcript)
 
 
 def _verify_with_isomdoc(response: bytes, transcript: bytes) -> Operation:

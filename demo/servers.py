@@ -50,7 +50,8 @@ def _config(app: FastAPI, port: int, host: str, tls: tuple[Path, Path] | None) -
     certificate, key = tls or (None, None)
     return uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, lifespan="on",
-        ssl_certfile=certificate, ssl_keyfile=key, ssl_ciphers=_CIPHERS, timeout_graceful_shutdown=3, http=OneWriteProtocol,
+        ssl_certfile=certificate, ssl_keyfile=key, ssl_ciphers=_CIPHERS,
+        timeout_graceful_shutdown=3, http=OneWriteProtocol,
     )  # fmt: skip
 
 

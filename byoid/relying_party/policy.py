@@ -150,7 +150,7 @@ def require_said(query: DcqlQuery, same_person: Sequence[object] | None) -> None
         ValueError: nothing is said; two people could answer together.
     """
     if same_person is None and query.may_show_several:
-        raise ValueError("expected same_person with several credentials: the rules that bind them, or [] if nothing does")
+        raise ValueError("expected same_person with several credentials: rules that bind them, or [] if nothing does")
 
 
 class Policies(Protocol):
