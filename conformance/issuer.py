@@ -30,7 +30,7 @@ _EXTENSIONS: Final = (
     "scope", "cryptographic_binding_methods_supported", "proof_types_supported", "credential_metadata",
 )  # fmt: skip
 
-_PATIENCE: Final = 150.0  # seconds for a module
+_PATIENCE: Final = 240.0  # seconds for a module
 
 
 def _haip(format_: str, initiated: str) -> tuple[str, Variant]:

@@ -175,7 +175,7 @@ def settings(folder: Path) -> IssuerSettings:
         "allowed_networks": ("127.0.0.0/8",),
         "trusted_proxies": ("127.0.0.1/32",),
         "publish_interval": "PT1S",
-        "request_uri_lifetime": "PT30S",  # so that the suite can wait until a request has expired
+        "request_uri_lifetime": "PT1M",  # so that the suite can wait until a request has expired
         "log_level": "warning",
     })  # fmt: skip
 
