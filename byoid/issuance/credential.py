@@ -126,11 +126,11 @@ def select_configuration_id(
         if request.credential_identifier not in identifiers:
             raise UnknownCredentialIdentifier("the access token does not reach this credential_identifier")
         return identifiers[request.credential_identifier]
-    if identifiers:
-        raise InvalidCredentialRequest("credential_identifier must be used, as the token response had identifiers")
     configuration_id = request.credential_configuration_id
     if configuration_id is None or configuration_id not in configuration_ids:
         raise UnknownCredentialConfiguration("the access token does not reach this credential configuration")
+    if identifiers:
+        raise InvalidCredentialRequest("credential_identifier must be used, as the token response had identifiers")
     return configuration_id
 
 

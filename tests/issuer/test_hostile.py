@@ -523,6 +523,8 @@ async def test_identifiers_must_be_used_once_they_were_given(peer) -> None:
     assert (await wallet.request(PID)).json()["error"] == "invalid_credential_request"
     answer = await wallet.request({"credential_identifier": "other"})
     assert answer.json()["error"] == "unknown_credential_identifier"
+    answer = await wallet.request({"credential_configuration_id": "other"})
+    assert answer.json()["error"] == "unknown_credential_configuration"
 
 
 async def test_an_unencrypted_request_is_refused_where_encryption_is_required(open_issuer) -> None:
