@@ -1,4 +1,9 @@
-"""Our issuer under the plans of the suite in which the suite plays the wallet: OpenID4VCI 1.0, and with HAIP."""
+"""Our issuer under the plans of the suite in which the suite plays the wallet: OpenID4VCI 1.0, and with HAIP.
+
+Not PASSED, and right: REVIEW of the four modules that end with an error page, since a request that was not pushed, is
+unknown, over or another client's is answered with a page and no redirect (RFC 6749 4.1.2.1, RFC 9126 2.2); SKIPPED
+is the module on encryption where the variant is `plain`.
+"""
 
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
