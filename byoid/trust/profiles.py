@@ -106,7 +106,7 @@ _PROFILES: Final = {
     Purpose.PID: _signer(_NO_ACCESS_CERTIFICATE, _CREDENTIALS),
     Purpose.ATTESTATION: _signer(_NO_ACCESS_CERTIFICATE, _CREDENTIALS),
     Purpose.STATUS: _signer(_NO_ACCESS_CERTIFICATE, _one_of(frozenset({STATUS_SIGNER}))),
-    Purpose.ACCESS: _signer(_SIGNER_EXTENSIONS, _NEITHER),
+    Purpose.ACCESS: _signer(_SIGNER_EXTENSIONS, _none_of(frozenset({STATUS_SIGNER}))),
     # Issuers sign their metadata with their access certificate (ARF ISSU_22), or with that of their credentials.
     Purpose.ISSUER_METADATA: _signer(_SIGNER_EXTENSIONS, _none_of(frozenset({STATUS_SIGNER}))),
     Purpose.MDOC: Profile(  # ISO/IEC 18013-5 B.1.4: signed by the IACA itself

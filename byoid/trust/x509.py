@@ -22,7 +22,7 @@ from byoid.keys import PublicKey
 from byoid.lazy import cached_property
 from byoid.trust.anchors import Period, Purpose, TrustAnchor, TrustAnchors, country_names, period_of, subject_of
 from byoid.trust.crl import Crls
-from byoid.trust.profiles import CA_EXTENSIONS, MAX_CHAIN, STATUS_SIGNER, profile_of
+from byoid.trust.profiles import CA_EXTENSIONS, DOCUMENT_SIGNER, MAX_CHAIN, STATUS_SIGNER, profile_of
 
 MAX_CERTIFICATE_BYTES: Final = 8 << 10
 T = TypeVar("T", bound=x509.ExtensionType)
@@ -249,6 +249,8 @@ def _accept_anchor(
         raise UntrustedIssuer("the document signer's country is not that of its issuing authority")
     if purpose is Purpose.STATUS and anchors.purposes_of(root) & _CREDENTIALS:
         _require_status_signer(leaf)
+    if purpose is Purpose.ACCESS and anchors.purposes_of(root) & _CREDENTIALS:
+        _require_no_document_signer(leaf)
     return anchor
 
 
@@ -257,6 +259,13 @@ def _require_status_signer(leaf: x509.Certificate) -> None:
     usages = _extension(leaf, x509.ExtendedKeyUsage)
     if usages is None or STATUS_SIGNER not in usages:
         raise UntrustedIssuer("expected the extended key usage of status signers, since the CA certifies others too")
+
+
+def _require_no_document_signer(leaf: x509.Certificate) -> None:
+    """Keep signers of credentials from asking for them, where one CA certifies both sorts."""
+    usages = _extension(leaf, x509.ExtendedKeyUsage)
+    if usages is not None and DOCUMENT_SIGNER in usages:
+        raise UntrustedIssuer("the certificate's extended key usage is for signing something else")
 
 
 def _chain(

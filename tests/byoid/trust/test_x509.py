@@ -373,7 +373,7 @@ FOREIGN_USAGES = [
     *((purpose, [usage]) for purpose in CREDENTIALS for usage in (STATUS_SIGNER, READER, LIST_SIGNER, OCSP, SERVER)),
     *((Purpose.STATUS, [usage]) for usage in (DOCUMENT_SIGNER, READER, SERVER, ANY)),
     *((purpose, [STATUS_SIGNER]) for purpose in Purpose if purpose is not Purpose.STATUS),
-    *((purpose, [DOCUMENT_SIGNER, CLIENT]) for purpose in (Purpose.ACCESS, Purpose.WALLET_PROVIDER, Purpose.STATUS)),
+    *((purpose, [DOCUMENT_SIGNER, CLIENT]) for purpose in (Purpose.WALLET_PROVIDER, Purpose.STATUS)),
     *((purpose, [DOCUMENT_SIGNER]) for purpose in (Purpose.REGISTRATION, Purpose.TRUSTED_LIST)),
 ]
 
@@ -392,7 +392,7 @@ def test_a_certificate_for_something_else_is_refused(pki, forge, now, purpose, u
         *((purpose, ()) for purpose in Purpose if purpose is not Purpose.MDOC),
         *((purpose, [usage]) for purpose in CREDENTIALS for usage in (DOCUMENT_SIGNER, ANY)),
         *((purpose, [DOCUMENT_SIGNER, STATUS_SIGNER]) for purpose in (*CREDENTIALS, Purpose.STATUS)),
-        *((Purpose.ACCESS, [usage]) for usage in (READER, SERVER, CLIENT)),
+        *((Purpose.ACCESS, [usage]) for usage in (READER, SERVER, CLIENT, DOCUMENT_SIGNER)),
         (Purpose.ISSUER_METADATA, [DOCUMENT_SIGNER]),
         (Purpose.TRUSTED_LIST, [LIST_SIGNER]),
     ],
@@ -436,6 +436,18 @@ def test_under_the_ca_of_credentials_a_status_signer_must_be_named_as_such(pki, 
         assert verify_chain(named, anchors=anchors, purpose=Purpose.STATUS, now=now)
         with pytest.raises(UntrustedIssuer, match="usage of status signers"):
             verify_chain(unnamed, anchors=anchors, purpose=Purpose.STATUS, now=now)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("other", CREDENTIALS)
+def test_under_the_ca_of_credentials_their_signer_asks_for_none(pki, forge, now, other):
+    signer, reader = [forge(extended=[DOCUMENT_SIGNER])], [forge(extended=[READER])]
+    one_entry = pki.root.anchor(Purpose.ACCESS, other)
+    two_lists = pki.root.anchor(Purpose.ACCESS, source="a").union(pki.root.anchor(other, source="b"))
+    for anchors in (one_entry, two_lists):
+        assert verify_chain(reader, anchors=anchors, purpose=Purpose.ACCESS, now=now)
+        with pytest.raises(UntrustedIssuer, match="for signing something else"):
+            verify_chain(signer, anchors=anchors, purpose=Purpose.ACCESS, now=now)
 
 
 def test_under_a_ca_of_its_own_or_pinned_a_status_signer_needs_no_usage(pki, forge, now):
