@@ -77,9 +77,11 @@ class Role:
             self.workers = [each for each in self.workers if each.process.returncode is None]
             while len(self.workers) < self._count:
                 try:
-                    self.workers.append(await self._started())
+                    started = await self._started()
                 except RuntimeError:
                     await asyncio.sleep(_PAUSE)
+                else:
+                    self.workers.append(started)  # to the list of now: somebody may have killed others meanwhile
 
     async def stop(self) -> None:
         """End all workers as an operator would."""

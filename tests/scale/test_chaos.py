@@ -1,6 +1,7 @@
 """Nothing acknowledged is lost, and nothing is there twice, whatever is killed; the audit sees a damaged database."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,13 @@ async def test_nothing_is_lost_and_nothing_is_there_twice_whatever_is_killed() -
         assert await finds(laboratory, run, duplicated)
         await damage(laboratory, DELETE_AN_ISSUANCE, *delivered)
         assert await finds(laboratory, run, lost)
+    assert left_behind() == []
+
+
+def left_behind() -> list[str]:
+    """Return the workers of a laboratory that outlive it."""
+    children = [pid for each in Path("/proc/self/task").glob("*/children") for pid in each.read_text().split()]
+    return [pid for pid in children if b"benchmarks.load.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 async def damage(laboratory: Laboratory, statement: str, *values: str | int) -> None:
