@@ -28,7 +28,7 @@ async def test_kill_9_in_the_middle_of_issuance(tmp_path: Path, free_port: Calla
     make_pki(tmp_path / "pki", host="localhost", now=datetime.now(UTC) - timedelta(hours=1))
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "benchmarks.http_issuance", tmp_path, f"sqlite:///{tmp_path}/i.db", str(port), ""]
+    command = [sys.executable, "-m", "benchmarks.http_issuance", f"sqlite:///{tmp_path}/i.db", str(port), tmp_path, ""]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": "."})
     async with httpx2.AsyncClient(base_url=base, timeout=30) as http:
         try:
