@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from byoid.encoding import b64u_decode, json_object
-from byoid.errors import HolderBindingError, MalformedInput
+from byoid.errors import BadSignature, HolderBindingError, MalformedInput
 from byoid.formats.holder_binding import HolderBinding
 from byoid.formats.sd_jwt import DEFAULT_HASH, HASH_ALGORITHMS, SdJwt, digest, hash_name_of, numeric_date
 from byoid.jose import UnsignedJws, VerifiedJws, prepare_jws, verify_jws
@@ -113,7 +113,10 @@ def verify_key_binding(
     """
     if sd_jwt.key_binding_jwt is None:
         raise HolderBindingError("expected a key binding JWT, the presentation has none")  # 7.3 step 2
-    verified = verify_jws(sd_jwt.key_binding_jwt, holder_key, algorithms=algorithms, typ=KEY_BINDING_TYPE)  # 5.2 to 5.4
+    try:
+        verified = verify_jws(sd_jwt.key_binding_jwt, holder_key, algorithms=algorithms, typ=KEY_BINDING_TYPE)  # 5.2-5.4
+    except BadSignature as error:
+        raise BadSignature("the key binding JWT is not signed by the key that the credential is bound to") from error
     claims = verified.claims
     issued = numeric_date(claims, "iat")
     if issued is None or not now - binding.max_age - leeway <= issued <= now + leeway:  # 5.5
