@@ -113,8 +113,8 @@ def verify_key_binding(
     """
     if sd_jwt.key_binding_jwt is None:
         raise HolderBindingError("expected a key binding JWT, the presentation has none")  # 7.3 step 2
-    try:
-        verified = verify_jws(sd_jwt.key_binding_jwt, holder_key, algorithms=algorithms, typ=KEY_BINDING_TYPE)  # 5.2-5.4
+    try:  # 5.2 to 5.4
+        verified = verify_jws(sd_jwt.key_binding_jwt, holder_key, algorithms=algorithms, typ=KEY_BINDING_TYPE)
     except BadSignature as error:
         raise BadSignature("the key binding JWT is not signed by the key that the credential is bound to") from error
     claims = verified.claims
