@@ -17,6 +17,8 @@ import httpx2
 _PERIOD: Final = 0.5  # seconds between two looks at a module
 _ENDED: Final = frozenset({"FINISHED", "INTERRUPTED"})
 _BAD: Final = frozenset({"FAILURE", "WARNING"})
+# A connection for each request: one that rests between two modules may be closed just when it is used again.
+FRESH: Final = httpx2.Limits(max_keepalive_connections=0)
 Variant: TypeAlias = Mapping[str, str]
 Plan: TypeAlias = tuple[str, list[tuple[str, Variant]]]
 
@@ -92,7 +94,8 @@ class Suite:
     """A suite at an address, such as https://localhost:8443; its certificate is its own."""
 
     def __init__(self, address: str) -> None:
-        self._client = httpx2.AsyncClient(base_url=f"{address.rstrip('/')}/", verify=False, timeout=60)
+        base = f"{address.rstrip('/')}/"
+        self._client = httpx2.AsyncClient(base_url=base, verify=False, timeout=60, limits=FRESH)
 
     async def __aenter__(self) -> "Suite":
         return self

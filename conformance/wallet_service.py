@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from byoid.keys import PrivateKey
 from byoid.service.trust_files import load_signer
 from byoid.trust.anchors import Purpose
+from conformance.suite import FRESH
 from demo.agency import AgencyClient, create_issuer, publishing, staff_key
 from demo.people import make_register
 from demo.pki import make_pki
@@ -117,7 +118,7 @@ async def unattended_wallet(
         if issuer_port is not None and issuer is not None:
             apps[issuer_port] = issuer
         await stack.enter_async_context(running(apps, host=HOST, tls=state.tls))
-        browser = httpx2.AsyncClient(verify=False, follow_redirects=True, timeout=90)
+        browser = httpx2.AsyncClient(verify=False, follow_redirects=True, timeout=90, limits=FRESH)
         await stack.enter_async_context(browser)
         agency = None
         if issuer is not None:
