@@ -12,7 +12,7 @@ from benchmarks.load.ledger import Failure
 from benchmarks.load.postgres import Postgres
 
 SECONDS = 60
-WALLETS = 4
+WALLETS = 3
 DELETE_AN_ISSUANCE = "DELETE FROM issuance WHERE status_list_id = $1 AND status_index = $2"
 SHARE_A_PLACE = (
     "UPDATE issuance AS a SET status_list_id = b.status_list_id, status_index = b.status_index "
@@ -25,7 +25,7 @@ SHARE_A_PLACE = (
 async def test_nothing_is_lost_and_nothing_is_there_twice_whatever_is_killed() -> None:
     """Two workers of each role, job workers and PostgreSQL itself are killed with -9 under load."""
     async with Postgres.running() as postgres, Laboratory.open(postgres, workers=2) as laboratory:
-        run = await run_chaos(laboratory, seconds=SECONDS, wallets=WALLETS, pace=0.05)
+        run = await run_chaos(laboratory, seconds=SECONDS, wallets=WALLETS, pace=0.3)
 
         summary = run.summary()
         assert run.sound, run.complaints(laboratory)

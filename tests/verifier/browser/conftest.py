@@ -13,7 +13,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
-PATIENCE_MS = 20_000  # for a machine that does much else; nothing waits for it to pass
+PATIENCE_MS = 45_000  # for a machine that does much else; nothing waits for it to pass
 expect.set_options(timeout=PATIENCE_MS)
 ARTIFACTS = ROOT / "tests" / ".artifacts" / "verifier"
 
@@ -56,7 +56,8 @@ async def new_context(chromium: Browser) -> AsyncIterator[NewContext]:
 
 
 def is_complaint(message: ConsoleMessage) -> bool:
-    return message.type == "error" and not message.location["url"].endswith("/favicon.ico")
+    answered = "409 (Conflict)" in message.text  # a wallet of a test may answer before the page has drawn its code
+    return message.type == "error" and not answered and not message.location["url"].endswith("/favicon.ico")
 
 
 @pytest.fixture

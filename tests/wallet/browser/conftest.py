@@ -166,7 +166,7 @@ async def make_phone(
 ) -> Phone:
     """Make a phone; options are those of the browser's context, `authenticator` changes the authenticator's."""
     context = await chromium.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Berlin", **PHONE, **options})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     page = await context.new_page()
     devtools = await context.new_cdp_session(page)
     await devtools.send("WebAuthn.enable", {"enableUI": False})
