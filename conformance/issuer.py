@@ -17,9 +17,8 @@ from playwright.async_api import async_playwright
 
 from byoid.keys import PrivateKey
 from conformance.issuer_setup import ASSERTING, ATTESTED, PASSWORD, TLS, USERNAME, Tested, client_key, jwk, serving
-from conformance.suite import Outcome, Running, Suite, Variant
+from conformance.suite import CHROMIUM, Outcome, Running, Suite, Variant
 
-CHROMIUM: Final = "/usr/bin/chromium"
 ALIAS: Final = "byoid-issuer"
 HAIP: Final = "oid4vci-1_0-issuer-haip-test-plan"
 PLAIN: Final = "oid4vci-1_0-issuer-test-plan"

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx2
 from cryptography import x509
@@ -29,6 +28,7 @@ from fastapi import FastAPI
 from byoid.encoding import b64u_encode
 from byoid.keys import PrivateKey, certificate_hash_b64u
 from byoid.service.settings import DEMO_KEY_ID
+from conformance.suite import certificate_of
 from demo.agency import MAPPING, staff_key
 from demo.people import make_register
 from demo.pki import make_pki
@@ -117,8 +117,7 @@ def prepare(folder: Path, *, suite_url: str, callback: str) -> None:
     now = datetime.now(UTC)
     make_pki(folder / "pki", host="localhost", now=now)
     make_certificate(folder, host="localhost", now=now)
-    parts = urlsplit(suite_url)
-    suite = ssl.get_server_certificate((parts.hostname or "localhost", parts.port or 443))
+    suite = certificate_of(suite_url)
     (folder / "trusted.pem").write_text((folder / "ca.pem").read_text("ascii") + suite, "ascii")
     make_register(folder / "register.db", count=PEOPLE)
     source = f'kind = "sql"\nmapping = "{MAPPING}"\nurl = "sqlite:///{folder / "register.db"}"\nquery = "{_QUERY}"\n'

@@ -7,20 +7,29 @@ created, waits for what its driver does, and finishes with a result and a log.
 import asyncio
 import base64
 import json
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 import httpx2
 
 _PERIOD: Final = 0.5  # seconds between two looks at a module
 _ENDED: Final = frozenset({"FINISHED", "INTERRUPTED"})
 _BAD: Final = frozenset({"FAILURE", "WARNING"})
+CHROMIUM: Final = "/usr/bin/chromium"
 # A connection for each request: one that rests between two modules may be closed just when it is used again.
 FRESH: Final = httpx2.Limits(max_keepalive_connections=0)
 Variant: TypeAlias = Mapping[str, str]
 Plan: TypeAlias = tuple[str, list[tuple[str, Variant]]]
+
+
+def certificate_of(url: str) -> str:
+    """Return the certificate (PEM) that a server shows: the suite's is its own authority."""
+    parts = urlsplit(url)
+    return ssl.get_server_certificate((parts.hostname or "localhost", parts.port or 443))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from byoid.encoding import json_dumps
 from byoid.relying_party.transaction import State
-from conformance.suite import Finding, Outcome, Running, Suite, Variant
+from conformance.suite import CHROMIUM, Finding, Outcome, Running, Suite, Variant
 from conformance.verifier_setup import (
     PREFIXES,
     SERVICE,
@@ -31,14 +31,13 @@ from conformance.verifier_setup import (
     make_files,
     query_name,
     serving,
-    utc_now,
 )
+from verifier.app import utc_now
 
 ALIAS: Final = "byoid-verifier"
 HAIP: Final = "oid4vp-1final-verifier-haip-test-plan"
 PLAIN: Final = "oid4vp-1final-verifier-test-plan"
 _FORMATS: Final = ("sd_jwt_vc", "iso_mdl")
-_CHROMIUM: Final = "/usr/bin/chromium"
 _PHONE: Final = {"width": 390, "height": 844}
 _MODULE: Final = "oid4vp-1final-verifier-"
 _POST: Final = "request-uri-method-post"
@@ -220,7 +219,7 @@ async def _learn_document_signer(suite: Suite, files: Files, browser: Browser, *
 @asynccontextmanager
 async def _browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
             yield browser
         finally:

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -35,6 +35,7 @@ from byoid.service.settings import DEMO_KEY_ID
 from byoid.service.trust_files import load_signer, load_trust
 from byoid.trust.anchors import Purpose
 from byoid.trust.pki import Authority, SubjectName, dns, make_leaf, make_root, to_pem
+from conformance.suite import certificate_of
 from demo.servers import running
 from demo.tls import make_certificate
 from verifier.app import create_app
@@ -104,9 +105,8 @@ class Files:
 def make_files(folder: Path, *, suite_url: str, now: datetime) -> Files:
     """Write https certificates, access certificate, trust file, and whom outgoing requests believe."""
     chain, key, ca_file = make_certificate(folder, host=HOST, now=now)
-    address = urlsplit(suite_url)
     with ca_file.open("a", encoding="ascii") as file:
-        file.write(ssl.get_server_certificate((address.hostname or HOST, address.port or 443)))
+        file.write(certificate_of(suite_url))
     access, issuer = _root("Access certificates", now), _root("Issuers", now)
     _write_leaf(folder / _ACCESS, access, now=now)
     (folder / "issuers.pem").write_bytes(to_pem(issuer.certificate))
@@ -304,8 +304,3 @@ def _anchor(file: str, purposes: Sequence[Purpose], *, pinned: bool) -> str:
     named = ", ".join(f'"{each}"' for each in purposes)
     told = f'file = "{file}"\npurposes = [{named}]\nsource = "issuers"\npinned = {str(pinned).lower()}'
     return f"[[anchor]]\n{told}\n\n"
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)

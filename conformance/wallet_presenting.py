@@ -32,7 +32,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 from byoid.keys import PrivateKey
 from byoid.trust.anchors import Purpose
 from byoid.trust.pki import SubjectName, dns, make_leaf, make_root, to_der, to_pem
-from conformance.suite import Finding, Outcome, Running, Suite, Variant
+from conformance.suite import CHROMIUM, Finding, Outcome, Running, Suite, Variant
 from conformance.wallet_service import HOST, Anchor, UnattendedWallet, unattended_wallet
 
 ALIAS: Final = "byoid-wallet-vp"
@@ -43,7 +43,6 @@ PLAIN: Final = "oid4vp-1final-wallet-test-plan"
 _SIGNED: Final = "request_uri_signed"
 _QUERY: Final = "url_query"
 _PLAIN: Final = "plain_vp"
-_CHROMIUM: Final = "/usr/bin/chromium"
 _PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 
 # Which card answers for which format, and what is asked of it.
@@ -255,6 +254,6 @@ async def _tested(suite_url: str, pictures: Path | None, *, status_list_key: str
 @asynccontextmanager
 async def _citizen(pictures: Path | None) -> AsyncIterator[_Citizen]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield _Citizen(browser, pictures)
         await browser.close()

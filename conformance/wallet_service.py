@@ -8,14 +8,12 @@ cards into the wallet, by an offer as everybody gets one. Everything is made ane
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx2
 from fastapi import FastAPI
@@ -23,7 +21,7 @@ from fastapi import FastAPI
 from byoid.keys import PrivateKey
 from byoid.service.trust_files import load_signer
 from byoid.trust.anchors import Purpose
-from conformance.suite import FRESH
+from conformance.suite import FRESH, certificate_of
 from demo.agency import AgencyClient, create_issuer, publishing, staff_key
 from demo.people import make_register
 from demo.pki import make_pki
@@ -125,12 +123,6 @@ async def unattended_wallet(
             await stack.enter_async_context(publishing(issuer))
             agency = AgencyClient(browser, state, await staff_key(issuer))
         yield UnattendedWallet(state.url("wallet"), state, browser, agency)
-
-
-def certificate_of(url: str) -> str:
-    """Return the certificate (PEM) that a server shows: the suite's is its own authority."""
-    parts = urlsplit(url)
-    return ssl.get_server_certificate((parts.hostname or HOST, parts.port or 443))
 
 
 def _make_state(folder: Path, ports: Mapping[str, int], suite_url: str, anchors: Sequence[Anchor]) -> State:

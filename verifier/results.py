@@ -95,9 +95,7 @@ async def announcements(verifier: Verifier, change: Change) -> Sequence[Write]:
     """
     try:
         service = await verifier.services.get(change.service_id)
-    except (
-        ByoidError
-    ) as error:  # such as a service whose key file has gone: what has changed must be written all the same
+    except ByoidError as error:  # such as a key file that has gone: what has changed must be written all the same
         _logger.warning("transaction %s is told to nobody: %s", change.id, error)
         return ()
     if service.webhook is None:

@@ -1,6 +1,7 @@
 """Commands of the wallet: `python -m wallet serve | migrate | jobs | doctor | vault …`. Settings are `WALLET_…`."""
 
 import asyncio
+import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -37,8 +38,8 @@ def client_key() -> None:
     """Print the wallet's client key (a JWK set) for servers that register clients; make it the first time."""
     path = WalletSettings.load().keys / CLIENT_KEY
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(PrivateKey.generate().to_pem())
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(PrivateKey.generate().to_pem())
     key = load_signer(path).key.public
     jwk = {**key.jwk, "kid": key.thumbprint_b64u, "use": "sig", "alg": "ES256"}
     typer.echo(json_dumps({"keys": [jwk]}).decode())

@@ -30,6 +30,7 @@ from byoid.service.rate_limits import TooManyRequests
 from wallet.cards import NoUsableCopy
 from wallet.contents import ItemChanged, ItemNotFound
 from wallet.notices import MailNotOffered
+from wallet.refusals import RequestRefused
 from wallet.subscriptions import CodeRefused, NoSuchSubscription
 from wallet.vault.contract import LastPasskey, NotApproved, NotSignedIn, TooEarly, WalletLocked
 
@@ -78,7 +79,7 @@ _BY_CLASS: Final[dict[str, str]] = {
     VerificationError.__name__: "error-not-trusted",
     ResponseRejected.__name__: "error-not-trusted",
     TooManyRequests.__name__: "error-too-many",
-    "RequestRefused": "error-bad-request",
+    RequestRefused.__name__: "error-bad-request",
     MailNotOffered.__name__: "error-no-mail",
     NoSuchSubscription.__name__: "error-not-found",
     CodeRefused.__name__: "error-mail-code",

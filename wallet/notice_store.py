@@ -10,7 +10,7 @@ from wallet.notice_tables import Notice, PendingNotice, Subscription
 
 SUBSCRIPTION: Final[Table] = vars(Subscription)["__table__"]
 NOTICE: Final[Table] = vars(PendingNotice)["__table__"]
-BATCH: Final = 50
+BATCH: Final = 10  # tried at the same time, each over a connection of its own
 
 # subscriptions
 INSERT = insert(SUBSCRIPTION)

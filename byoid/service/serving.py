@@ -5,9 +5,11 @@ woken twice. That was a tenth of what a whole presentation cost the verifier.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_MOST_WAITING: Final = 1 << 16  # bytes; beyond, the transport holds back whoever writes faster than a client reads
 
 
 class OneWriteProtocol(HttpToolsProtocol):
@@ -25,12 +27,16 @@ class _Gathering:
         self._transport = transport
         self._loop = loop
         self._waiting: list[bytes] = []
+        self._size = 0
 
     def write(self, data: bytes) -> None:
-        """Write soon."""
+        """Write soon, or at once where much waits."""
         if not self._waiting:
             self._loop.call_soon(self._flush)
         self._waiting.append(data)
+        self._size += len(data)
+        if self._size > _MOST_WAITING:
+            self._flush()
 
     def close(self) -> None:
         """Write what waits, and end the connection."""
@@ -41,6 +47,7 @@ class _Gathering:
         if self._waiting:
             self._transport.write(b"".join(self._waiting))
             self._waiting.clear()
+            self._size = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -101,14 +101,15 @@ def _signer(extensions: verification.ExtensionPolicy, usages: _Check) -> Profile
 # Many issuers have one certificate for both formats; a certificate without extended key usage is one for anything.
 _CREDENTIALS: Final = _one_of(frozenset({DOCUMENT_SIGNER, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}))
 _NEITHER: Final = _none_of(frozenset({DOCUMENT_SIGNER, STATUS_SIGNER}))
+_NO_STATUS: Final = _signer(_SIGNER_EXTENSIONS, _none_of(frozenset({STATUS_SIGNER})))
 _OTHER: Final = _signer(_NO_ACCESS_CERTIFICATE, _NEITHER)
 _PROFILES: Final = {
     Purpose.PID: _signer(_NO_ACCESS_CERTIFICATE, _CREDENTIALS),
     Purpose.ATTESTATION: _signer(_NO_ACCESS_CERTIFICATE, _CREDENTIALS),
     Purpose.STATUS: _signer(_NO_ACCESS_CERTIFICATE, _one_of(frozenset({STATUS_SIGNER}))),
-    Purpose.ACCESS: _signer(_SIGNER_EXTENSIONS, _none_of(frozenset({STATUS_SIGNER}))),
+    Purpose.ACCESS: _NO_STATUS,
     # Issuers sign their metadata with their access certificate (ARF ISSU_22), or with that of their credentials.
-    Purpose.ISSUER_METADATA: _signer(_SIGNER_EXTENSIONS, _none_of(frozenset({STATUS_SIGNER}))),
+    Purpose.ISSUER_METADATA: _NO_STATUS,
     Purpose.MDOC: Profile(  # ISO/IEC 18013-5 B.1.4: signed by the IACA itself
         _NO_ACCESS_CERTIFICATE.require_present(x509.KeyUsage, _CRITICAL, _check_signer_usage)
         .require_present(x509.ExtendedKeyUsage, _ANY, _check_document_signer)

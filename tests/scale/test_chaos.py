@@ -45,7 +45,14 @@ async def test_nothing_is_lost_and_nothing_is_there_twice_whatever_is_killed() -
 def left_behind() -> list[str]:
     """Return the workers of a laboratory that outlive it."""
     children = [pid for each in Path("/proc/self/task").glob("*/children") for pid in each.read_text().split()]
-    return [pid for pid in children if b"benchmarks.load.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in children if b"benchmarks.load.worker" in _command_line(pid)]
+
+
+def _command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return b""
 
 
 async def damage(laboratory: Laboratory, statement: str, *values: str | int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from byoid.service.serving import OneWriteProtocol
+from byoid.service.serving import OneWriteProtocol, _Gathering
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -58,6 +58,28 @@ async def test_what_comes_in_parts_is_not_held_back() -> None:
         assert b"two " not in first
         rest = await reader.readuntil(b"0\r\n\r\n")
         assert rest.index(b"two ") < rest.index(b"three")
+
+
+def test_what_grows_large_is_handed_over_at_once() -> None:
+    """The transport tells who writes to wait, which it can only once it has something."""
+    written: list[bytes] = []
+
+    class Transport:
+        def write(self, data: bytes) -> None:
+            written.append(data)
+
+    class Loop:
+        def call_soon(self, *_: Any) -> None:
+            pass
+
+    gathering = _Gathering(Transport(), Loop())  # type: ignore[arg-type]  # what is used of it
+    for _ in range(3):
+        gathering.write(b"x" * 30_000)
+    assert [len(each) for each in written] == [90_000]
+    gathering.write(b"y")
+    assert len(written) == 1
+    gathering._flush()
+    assert written[1] == b"y"
 
 
 @pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"nonsense\r\n\r\n"])
