@@ -109,3 +109,10 @@ def test_certificates_of_a_file_can_be_pinned_and_are_not_unless_asked(pki):
 
 def test_countries_are_compared_in_upper_case(pki):
     assert country_names(pki.leaf) == ("UT",)
+
+
+def test_a_certificate_on_no_list_is_trusted_for_nothing(pki):
+    anchors = pki.root.anchor(Purpose.PID)
+
+    assert anchors.purposes_of(pki.root.certificate) == {Purpose.PID}
+    assert anchors.purposes_of(pki.intermediate.certificate) == frozenset()

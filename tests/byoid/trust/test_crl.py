@@ -40,6 +40,13 @@ def test_without_lists_a_chain_is_accepted_only_by_policy(pki, now):
         verify(pki, now, Crls())
 
 
+def test_where_lists_are_missing_is_accepted_the_lists_that_are_there_need_not_be_all(pki, now):
+    of_the_root = make_crl(pki.root, [], number=1, now=now)
+    assert verify(pki, now, Crls.from_der([of_the_root], accept_missing=True)).leaf == pki.leaf
+    with pytest.raises(UntrustedIssuer, match="no current revocation list"):
+        verify(pki, now, Crls.from_der([of_the_root]))
+
+
 def test_a_pinned_signer_has_no_issuer_to_revoke_it(pki, now):
     anchors = TrustAnchors([TrustAnchor(pki.leaf, frozenset({Purpose.ACCESS}), "pin", pinned=True)])
     chain = verify_chain(pki.chain[:1], anchors=anchors, purpose=Purpose.ACCESS, now=now, crls=Crls())
@@ -72,6 +79,14 @@ def test_a_list_that_is_not_current_counts_as_missing(pki, now, later):
     crls = lists(pki, now, intermediate=[pki.leaf.serial_number])
     with pytest.raises(UntrustedIssuer, match="no current revocation list"):
         verify(pki, now + later, crls)
+
+
+def test_a_list_is_current_from_its_first_second_to_its_last(pki, now):
+    crls = lists(pki, now)
+    for moment in (now, now + timedelta(days=7)):
+        assert verify(pki, moment, crls).leaf == pki.leaf
+    with pytest.raises(UntrustedIssuer, match="no current revocation list"):
+        verify(pki, now + timedelta(days=7, seconds=1), crls)
 
 
 @pytest.mark.hostile
@@ -154,9 +169,12 @@ def test_what_is_no_usable_list_is_malformed(pki, now, der):
 
 @pytest.mark.hostile
 def test_the_size_of_a_list_is_bounded(pki, now, monkeypatch):
-    monkeypatch.setattr(module, "MAX_CRL_BYTES", 10)
-    with pytest.raises(MalformedInput, match="at most 10"):
-        Crls.from_der([make_crl(pki.root, [], number=1, now=now)])
+    der = make_crl(pki.root, [], number=1, now=now)
+    monkeypatch.setattr(module, "MAX_CRL_BYTES", len(der))
+    assert Crls.from_der([der])
+    monkeypatch.setattr(module, "MAX_CRL_BYTES", len(der) - 1)
+    with pytest.raises(MalformedInput, match=f"at most {len(der) - 1}"):
+        Crls.from_der([der])
 
 
 @pytest.mark.hostile

@@ -17,6 +17,7 @@ from byoid.trust.crl import Crls
 from byoid.trust.pki import SubjectName, make_leaf, to_der
 from byoid.trust.registration import (
     ENTITLEMENT,
+    MAX_BYTES,
     POLICY_ID,
     TYPE,
     Excess,
@@ -250,11 +251,20 @@ def test_excess_is_found_in_every_query(registration):
     asked = [
         {**ask("dc+sd-jwt", {"vct_values": [PID]}, ["age_over_18"]), "id": "fine"},
         {**ask("dc+sd-jwt", {"vct_values": [PID]}, ["given_name"]), "id": "first"},
+        {**ask("dc+sd-jwt", {"vct_values": ["urn:third"]}, ["given_name"]), "id": "whole"},
         {**ask("dc+sd-jwt", {"vct_values": [PID]}, ["family_name"]), "id": "second"},
     ]
     found = registration.excess({"credentials": asked})
 
     assert [(excess.query_id, excess.path) for excess in found] == [
         ("first", ("given_name",)),
+        ("whole", None),
         ("second", ("family_name",)),
     ]
+
+
+@pytest.mark.hostile
+def test_the_size_of_a_registration_is_bounded(certify, access, pki, now):
+    jwt = certify(srv_description=[[{"lang": "en", "value": "x" * MAX_BYTES}]])
+    with pytest.raises(MalformedInput, match=f"at most {MAX_BYTES}"):
+        verify_registration(jwt, access=access, anchors=pki.anchors, now=now)

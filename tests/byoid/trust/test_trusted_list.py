@@ -1,6 +1,7 @@
 """Lists of trusted entities: ETSI TS 119 602."""
 
 import base64
+import time
 from datetime import timedelta, timezone
 
 import pytest
@@ -99,6 +100,7 @@ def test_a_list_becomes_anchors_of_its_services(pki, publish, signers, now):
     )
     trusted = read(token, signers, now, list_type=f"{LIST_TYPE}EUPIDProvidersList", last_sequence_number=5)
 
+    assert trusted.source == SOURCE
     assert trusted.sequence_number == 5
     assert trusted.issued_at == now
     assert trusted.next_update == now + timedelta(days=30)
@@ -218,6 +220,25 @@ def test_no_list_names_operators_of_lists(pki, publish, signers, now):
     assert len(read(publish(*services, LoTEType=None), signers, now).anchors) == 0
 
 
+def test_a_list_is_current_to_the_second_of_its_next_update(publish, signers, now):
+    token = publish()
+    assert read(token, signers, now + timedelta(days=30)).sequence_number == 5
+    with pytest.raises(Expired):
+        read(token, signers, now + timedelta(days=30, seconds=1))
+
+
+def test_a_certificate_that_says_it_is_no_ca_is_pinned(forge, publish, signers, now):
+    leaf = x509.load_der_x509_certificate(forge(ca=False))
+    assert [anchor.pinned for anchor in read(publish(entity(text(leaf))), signers, now).anchors.anchors] == [True]
+
+
+@pytest.mark.hostile
+def test_base64_of_a_certificate_holds_no_other_characters(pki, publish, signers, now):
+    whole = text(pki.root.certificate)
+    trusted = read(publish(entity(f"{whole[:8]}!{whole[8:]}")), signers, now)
+    assert (len(trusted.anchors), trusted.unreadable) == (0, 1)
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize("broken", ["!", "", "AAAA"])
 def test_a_certificate_that_cannot_be_read_gives_no_anchor(pki, publish, signers, now, broken):
@@ -284,11 +305,36 @@ def test_a_critical_extension_anywhere_refuses_the_list(publish, signers, now, c
 
 
 @pytest.mark.hostile
+def test_a_critical_extension_of_the_scheme_or_an_entity_is_found_among_others(publish, signers, now):
+    critical, others = [{"critical": True}], [{"critical": False}]
+    with pytest.raises(MalformedInput, match="critical"):
+        read(publish(entity(extensions=others), SchemeExtensions=critical), signers, now)
+    with pytest.raises(MalformedInput, match="critical"):
+        read(publish(entity(extensions=critical), entity(extensions=others)), signers, now)
+
+
+def test_extensions_that_are_not_critical_are_passed_over(publish, signers, now):
+    extensions = [{"critical": False, "OtherInformation": "x"}, {"Critical": False}, "a text"]
+    assert read(publish(entity(extensions=extensions), SchemeExtensions=extensions), signers, now)
+
+
+@pytest.mark.hostile
 def test_only_a_list_operator_signs_lists(pki, publish, now):
     with pytest.raises(UntrustedIssuer):
         read(publish(), pki.root.anchor(Purpose.PID), now)
 
 
+@pytest.fixture
+def far_from_utc(monkeypatch):
+    """The machine's local time is another."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
 def test_a_list_that_we_prepare_has_every_member_that_the_standard_demands(pki, operator, now):
     key, leaf = operator
     service = ListedService(

@@ -11,6 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PrivateKey
+from byoid.trust import x509 as module
 from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors
 from byoid.trust.pki import Authority, SubjectName, make_intermediate, make_leaf, make_root, to_der
 from byoid.trust.profiles import DOCUMENT_SIGNER, STATUS_SIGNER
@@ -567,6 +568,14 @@ def test_the_cache_forgets_what_was_not_used_for_longest(pki, forge, now):
     assert verify(chains[1]) is not second
 
 
+def test_a_cache_has_a_bound_without_being_told(pki, now):
+    cache = ChainCache()
+    chain = verify_chain(pki.chain, anchors=pki.anchors, purpose=Purpose.ACCESS, now=now)
+    for number in range(1100):
+        cache.put(((), (), b"%d" % number, False), chain)
+    assert len(cache) == 1024
+
+
 def test_failures_are_not_remembered(pki, forge, now):
     cache = ChainCache()
     with pytest.raises(UntrustedIssuer):
@@ -586,6 +595,16 @@ def test_a_chain_may_be_as_long_as_the_limit(pki):
         verify_chain([pki.chain[0]] * 4, anchors=pki.anchors, purpose=Purpose.ACCESS, now=pki.leaf.not_valid_after_utc)
     with pytest.raises(MalformedInput):
         verify_chain([pki.chain[0]] * 5, anchors=pki.anchors, purpose=Purpose.ACCESS, now=pki.leaf.not_valid_after_utc)
+
+
+@pytest.mark.hostile
+def test_a_certificate_may_be_as_large_as_the_limit(pki, now, monkeypatch):
+    largest = max(map(len, pki.chain))
+    monkeypatch.setattr(module, "MAX_CERTIFICATE_BYTES", largest)
+    assert verify_chain(pki.chain, anchors=pki.anchors, purpose=Purpose.ACCESS, now=now)
+    monkeypatch.setattr(module, "MAX_CERTIFICATE_BYTES", largest - 1)
+    with pytest.raises(MalformedInput, match=f"at most {largest - 1}"):
+        verify_chain(pki.chain, anchors=pki.anchors, purpose=Purpose.ACCESS, now=now)
 
 
 def test_a_pinned_signer_is_its_whole_chain(pki, now):
