@@ -188,6 +188,7 @@ async def recover(vault: Vault, code: str, post: PagePost, *, name: str, label: 
     wrapped = await wrap_keys(keys, secrets=post.secrets, kek=vault.kek, person=person.id, passkey_id=passkey.id)
     next_code = RecoveryCode.generate()
     async with vault.store.transaction() as tx:
+        await tx.first(store.PERSON_FOR_CHANGE, id=person.id)  # or a passkey that is being added would stay
         if not await tx.change(store.CONSUME_RECOVERY, fingerprint=parsed.fingerprint, now=now):
             raise NotApproved("this recovery was completed or cancelled meanwhile")
         await tx.change(store.DELETE_PASSKEYS_OF, person_id=person.id)

@@ -88,6 +88,7 @@ SESSION_VIEW: Final = (
     .where(_is(SESSION, "id"))
 )
 SESSIONS_OF: Final = _of(SESSION)
+SESSION_OF: Final = select(SESSION.c.id).where(_is(SESSION, "id", "person_id"))
 TOUCH_SESSION: Final = update(SESSION).where(_is(SESSION, "id")).values(used_at=_at("used_at"))
 DELETE_SESSION: Final = delete(SESSION).where(_is(SESSION, "id", "person_id"))
 DELETE_SESSIONS_OF: Final = delete(SESSION).where(_is(SESSION, "person_id"))
@@ -197,6 +198,7 @@ class VaultTransaction:
 
     async def forget(self, person: PersonId) -> None:
         """Delete every row of a person. Without the wrapped keys, what is sealed elsewhere can't be read any more."""
+        await self.first(PERSON_FOR_CHANGE, id=person)  # or what is being added would stay behind
         for statement in DELETE_OF_PERSON:
             key = "of_id" if statement.table is PERSON else "of_person_id"
             await self.change(statement, values={key: person})

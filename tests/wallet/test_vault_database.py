@@ -111,3 +111,28 @@ async def test_the_web_parts_role_may_not_touch_the_vault(postgres_socket: Any) 
         for role in ("vault_owner", "wallet_web"):
             await admin.execute(f"DROP ROLE {role}")
         await admin.close()
+
+
+@pytest.mark.hostile
+async def test_a_recovery_leaves_one_passkey_whatever_is_added_meanwhile(vault: Vault, ada: Any, clock: Any) -> None:
+    code = (await ada.act(Action.NEW_RECOVERY_CODE)).recovery_code
+    await recovery.begin_recovery(vault, code)
+    clock.advance(days=3)
+    await ada.sign_in()
+    posts = []
+    for _ in range(3):
+        creation = await actions.begin_adding_passkey(vault, ada.cookie, account_name="Eve")
+        created = PagePost(**SoftwareAuthenticator(ORIGIN).create(creation.model_dump()))
+        asked = await actions.propose_passkey(vault, ada.cookie, created, name="Eve's")
+        posts.append(ada.answer(asked).model_copy(update={"new_secrets": created.secrets}))
+    creation = await recovery.begin_recovery_passkey(vault, code, account_name="Ada")
+    post = PagePost(**SoftwareAuthenticator(ORIGIN).create(creation.model_dump()))
+
+    await outcomes(
+        *(gate.approve(vault, ada.cookie, each) for each in posts[:2]),
+        recovery.recover(vault, code, post, name="New", label=""),
+        *(gate.approve(vault, ada.cookie, each) for each in posts[2:]),
+    )
+
+    rows = (await vault.store.database.fetch(store.PASSKEYS_OF, {"of_person_id": ada.person})).rows
+    assert [row.id for row in rows] == [post.credential["id"]]

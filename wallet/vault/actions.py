@@ -1,6 +1,7 @@
 """What a citizen approves about their own account: passkeys, recovery code, lock, deletion.
 
-Each function gets a `Consent`: the assertion was verified for exactly this, by a passkey of this person.
+Each function gets a `Consent`: the assertion was verified for exactly this, by a passkey of this person. What opens a
+way into the wallet demands in its transaction that the consent still stands.
 """
 
 from hashlib import sha256
@@ -86,6 +87,7 @@ async def add_passkey(vault: Vault, consent: Consent) -> Approved:
     registered = passkeys.RegisteredPasskey(b64u_decode(new.id), new.public_key, new.sign_count, new.backup_eligible)
     now = vault.clock()
     async with vault.store.transaction() as tx:
+        await consent.require_standing(tx)
         await tx.insert_passkey(passkey_row(registered, wrapped, keys.reading, person=person, name=new.name, now=now))
         await journal.write(
             tx, consent.person, actor=Actor.CITIZEN, event=Event.PASSKEY_ADDED, now=now, detail=new.name
@@ -129,6 +131,7 @@ async def make_recovery_code(vault: Vault, consent: Consent) -> Approved:
     keys, person, now = await _unwrap_both(vault, consent), consent.session.person, vault.clock()
     code = RecoveryCode.generate()
     async with vault.store.transaction() as tx:
+        await consent.require_standing(tx)
         await tx.change(store.DELETE_RECOVERY_OF, person_id=person)
         await tx.insert(recovery_row(code, keys, person=consent.person, now=now))
         await journal.write(tx, consent.person, actor=Actor.CITIZEN, event=Event.RECOVERY_CODE_MADE, now=now)
@@ -138,6 +141,7 @@ async def make_recovery_code(vault: Vault, consent: Consent) -> Approved:
 async def unlock(vault: Vault, consent: Consent) -> Approved:
     """Unlock the wallet."""
     async with vault.store.transaction() as tx:
+        await consent.require_standing(tx)
         await tx.change(store.SET_LOCK, values={"locked_at": None}, id=consent.session.person)
         await journal.write(tx, consent.person, actor=Actor.CITIZEN, event=Event.UNLOCKED, now=vault.clock())
     return consent.approved()

@@ -51,6 +51,8 @@ async def create_holder_keys(vault: Vault, cookie: str, *, count: int, curve: st
         for key_id, key in made
     ]
     async with vault.store.transaction() as tx:
+        if await tx.first(store.PERSON_FOR_CHANGE, id=session.person) is None:
+            raise NotSignedIn("the wallet was deleted")
         await tx.insert_many(rows)
         passkeys = await tx.all(store.PASSKEYS_OF, person_id=session.person)
     protection = Protection.weakest(Protection(row.protection) for row in passkeys)
