@@ -29,12 +29,16 @@ from byoid.keys import PrivateKey
 from byoid.presentation.authentication import PresentationRequest, authenticate
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
+from byoid.trust.x509 import ChainCache
 from tests.byoid.presentation.world import (
+    DOCTYPE,
     MDL_QUERY,
     NAMESPACE,
     NOW,
     PID_QUERY,
+    STATUS,
     Asking,
+    Payment,
     World,
     authorization_request,
     foreign_chain,
@@ -161,6 +165,10 @@ def _mdoc_from_another_root(world: World, request: PresentationRequest) -> str:
     return world.show_mdoc(world.mdoc(x5chain=chain, key=key), request)
 
 
+def _signed_too_early(world: World, request: PresentationRequest) -> str:
+    return world.show_mdoc(world.mdoc(signed=NOW - timedelta(days=2)), request)
+
+
 MDOCS: list[tuple[str, Make, type[ByoidError]]] = [
     ("another nonce", lambda w, r: w.show_mdoc(w.mdoc(), _other_session(r, nonce="x" * 22)), HolderBindingError),
     ("another client", lambda w, r: w.show_mdoc(w.mdoc(), _other_session(r, client_id="x")), HolderBindingError),
@@ -187,6 +195,7 @@ MDOCS: list[tuple[str, Make, type[ByoidError]]] = [
     ("expired", lambda w, r: w.show_mdoc(w.mdoc(valid_until=NOW + timedelta(seconds=1), signed=NOW), r), Expired),
     ("another document type", lambda w, r: w.show_mdoc(w.mdoc(doctype="org.other"), r), WrongType),
     ("an element is missing", lambda w, r: w.show_mdoc(w.mdoc(), r, [(NAMESPACE, "age_over_18")]), ClaimMismatch),
+    ("signed before its signer was certified", _signed_too_early, UntrustedIssuer),
     ("two documents", _two_documents, MalformedInput),
     ("not base64url", lambda w, r: "%%%", MalformedInput),
     ("not CBOR", lambda w, r: b64u_encode(b"junk"), MalformedInput),
@@ -300,3 +309,40 @@ def test_a_request_is_taken_over_as_it_was_sent() -> None:
     assert PresentationRequest.from_json(json_dumps(sent.to_wire()), encryption_key=jwk) == expected
     assert PresentationRequest.of(sent, origin="https://a.example").origin == "https://a.example"
     assert PresentationRequest.of(authorization_request()).transaction_data == ()
+
+
+def test_an_authentic_mdoc_says_all_that_its_issuer_and_its_device_proved(world: World, asking: Asking) -> None:
+    query = {**MDL_QUERY, "multiple": True}
+    request = asking(query)
+    token = {"mdl": (world.show_mdoc(world.mdoc(), request), world.show_mdoc(world.mdoc(status=STATUS), request))}
+
+    bare, stated = authenticate(token, request=request, trust=world.trust, now=NOW).presentations
+
+    assert (stated.query_id, stated.index, stated.format, stated.types) == ("mdl", 1, "mso_mdoc", (DOCTYPE,))
+    assert stated.claims == {NAMESPACE: {"given_name": "Erika"}}
+    assert (stated.holder_bound, stated.holder_key) == (True, world.holder.public)
+    assert stated.issuer.name == "Issuer Ltd"
+    assert (stated.status, stated.other_status) == (STATUS, False)
+    assert (bare.status, bare.other_status) == (None, False)
+
+
+def test_the_chains_of_mdocs_are_remembered_too(world: World, asking: Asking) -> None:
+    cache, request = ChainCache(), asking(MDL_QUERY)
+    verify(world, {"mdl": [world.show_mdoc(world.mdoc(), request)]}, request, cache=cache)
+
+    assert len(cache) == 1
+
+
+def test_what_is_shown_without_holder_binding_authorises_nothing(world: World, asking: Asking) -> None:
+    """Beside a presentation that authorises the transaction, one without a key binding JWT is accepted all the same."""
+    value = Payment(type="payment", credential_ids=("pid",), amount="10 EUR").encode()
+    second = {**PID_QUERY, "id": "second", "require_cryptographic_holder_binding": False}
+    request = asking(PID_QUERY, second, transaction_data=(value,))
+    token = {
+        "pid": (world.show(world.sd_jwt_vc(), transaction_data=[value]),),
+        "second": (_without_key_binding(world, request),),
+    }
+
+    found = authenticate(token, request=request, trust=world.trust, now=NOW)
+
+    assert [(each.query_id, each.transactions) for each in found.presentations] == [("pid", (value,)), ("second", ())]

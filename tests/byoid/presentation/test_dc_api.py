@@ -10,6 +10,7 @@ from byoid.encoding import b64u_encode, json_dumps
 from byoid.errors import BadSignature, ByoidError, ClaimMismatch, Expired, MalformedInput, UntrustedIssuer, WrongType
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
+from byoid.presentation.client_id import ClientIdentifier
 from byoid.presentation.dc_api import (
     MULTISIGNED,
     SIGNED,
@@ -33,8 +34,9 @@ from byoid.presentation.response import (
 )
 from byoid.presentation.verifier_attestation import prepare_verifier_attestation
 from byoid.signing import sign_now
+from byoid.trust.x509 import ChainCache
 from byoid.wire_errors import InvalidRequest
-from tests.byoid.presentation.world import CLIENT_ID, NOW, World, authorization_request
+from tests.byoid.presentation.world import CLIENT_ID, NOW, World, authorization_request, registration
 
 ORIGIN = "https://verifier.example"
 RESPONSE = AuthorizationResponse(vp_token={"pid": ("a~",)}, state="s")
@@ -102,7 +104,8 @@ def test_an_unsigned_request_is_known_by_its_origin_only(world: World) -> None:
     authentic = receive(world, UNSIGNED, data)
 
     assert authentic.audience == f"origin:{ORIGIN}"
-    assert not authentic.client.signed
+    assert authentic.client.identifier == ClientIdentifier(f"origin:{ORIGIN}", None, ORIGIN)
+    assert (authentic.client.name, authentic.client.signed) == (ORIGIN, False)
     assert authentic.request.client_id is None
     assert authentic.request.expected_origins is None
 
@@ -124,6 +127,24 @@ def test_a_multi_signed_request_is_believed_for_the_client_that_the_wallet_knows
 
     assert authentic.client.identifier.full == CLIENT_ID
     assert authentic.request.verifier_info is None
+
+
+def test_each_signature_may_bring_attestations_of_its_own(world: World) -> None:
+    payload = prepare_multi_signed_payload(request_of(client_id=None))
+    info = [{"format": "registration_cert", "data": registration(world)}]
+    own = {"client_id": CLIENT_ID, "algorithm": "ES256", "x5c": world.access_chain, "verifier_info": info}
+    data = join_signatures(payload, [sign_now(prepare_signature(payload, **own), world.verifier)])
+
+    found = receive(world, MULTISIGNED, data).registration
+    assert [each.name for each in found.registrations] == ["Shop"]
+
+
+@pytest.mark.parametrize("protocol", [SIGNED, MULTISIGNED])
+def test_the_chain_of_an_access_certificate_is_remembered(world: World, protocol: str) -> None:
+    cache = ChainCache()
+    receive(world, protocol, signed(world) if protocol == SIGNED else multi_signed(world), cache=cache)
+
+    assert len(cache) == 1
 
 
 def test_http_origins_need_permission(world: World) -> None:

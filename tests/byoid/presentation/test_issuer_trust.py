@@ -8,6 +8,7 @@ from byoid.errors import (
     UntrustedIssuer,
 )
 from byoid.formats.jwt_vc_issuer import JwkSet
+from byoid.presentation.issuer_trust import establish_issuer
 from byoid.presentation.verify import (
     MetadataTrust,
     UnsafeTrustAnyIssuer,
@@ -16,6 +17,7 @@ from byoid.presentation.verify import (
 from byoid.trust.anchors import Purpose
 from byoid.trust.crl import Crls
 from tests.byoid.presentation.world import (
+    NOW,
     Asking,
     World,
     foreign_chain,
@@ -45,6 +47,13 @@ def test_the_key_id_chooses_among_an_issuers_keys(world: World, asking: Asking) 
     assert verify(world, answer("2"), asking(), trust=trust).credentials
     with pytest.raises(ResponseRejected):
         verify(world, answer("1"), asking(), trust=trust)
+
+
+def test_a_key_id_that_is_no_text_chooses_no_key(world: World) -> None:
+    trust = MetadataTrust({"https://issuer.example": JwkSet(keys=(world.issuer.public.jwk,))})
+
+    found = establish_issuer(trust, x5c=(), iss="https://issuer.example", kid=7, now=NOW)
+    assert (found.key, found.name, found.chain) == (world.issuer.public, "https://issuer.example", None)
 
 
 @pytest.mark.hostile

@@ -9,6 +9,7 @@ import pytest
 from byoid.errors import ByoidError, MalformedInput
 from byoid.message import parse_message
 from byoid.presentation.request import (
+    MAX_URI,
     AuthorizationRequest,
     ClientMetadata,
     RequestByReference,
@@ -148,7 +149,12 @@ def test_wallet_metadata_come_as_a_form_parameter() -> None:
 
 
 def test_an_https_url_is_accepted_with_port_and_path() -> None:
-    require_https("https://verifier.example:8443/a?b=c", what="uri")
+    require_https("https://verifier.example:8443/a?b=c&X=Y", what="uri")
+    require_https("https://verifier.example/".ljust(MAX_URI, "a"), what="uri")
+    with pytest.raises(MalformedInput):
+        require_https("https://verifier.example/".ljust(MAX_URI + 1, "a"), what="uri")
+    with pytest.raises(MalformedInput):
+        require_https("http://localhost/r", what="uri")
     with pytest.raises(MalformedInput):
         require_https(None, what="uri")
     with pytest.raises(MalformedInput):

@@ -21,7 +21,7 @@ from byoid.errors import (
 from byoid.jose import parse_jwe, parse_jws
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
-from byoid.presentation.client_id import Prefix, RegisteredClient, VerifierTrust, parse_client_id
+from byoid.presentation.client_id import ClientIdentifier, Prefix, RegisteredClient, VerifierTrust, parse_client_id
 from byoid.presentation.request import ClientMetadata, WalletMetadata
 from byoid.presentation.request_object import (
     WalletAbilities,
@@ -31,6 +31,8 @@ from byoid.presentation.request_object import (
 )
 from byoid.trust.anchors import Purpose
 from byoid.trust.pki import SubjectName, dns, make_leaf, make_root, to_der
+from byoid.trust.registration import Excess
+from byoid.trust.x509 import ChainCache
 from byoid.wire_errors import (
     InvalidClient,
     InvalidRequest,
@@ -53,6 +55,7 @@ from tests.byoid.presentation.world import (
 from tests.byoid.presentation.world import (
     make_request_object as make,
 )
+from tests.byoid.presentation.world import registration as registration_certificate
 from tests.byoid.presentation.world import (
     verify_object as verify,
 )
@@ -102,7 +105,8 @@ def test_a_registered_client_is_known_by_its_registration(world: World) -> None:
     request = authorization_request(client_id="https://shop.example")
     authentic = verify(world, request, client_id="https://shop.example", trust=trust)
 
-    assert authentic.client.name == "Shop"
+    assert authentic.client.identifier == ClientIdentifier("https://shop.example", None, "https://shop.example")
+    assert (authentic.client.name, authentic.client.signed) == ("Shop", False)
     assert authentic.metadata is REGISTERED.metadata
 
 
@@ -118,7 +122,8 @@ def test_a_client_that_registered_no_metadata_brings_them(world: World) -> None:
 def test_a_registered_client_with_a_key_signs(world: World) -> None:
     trust = VerifierTrust(world.anchors, registered={"shop": replace(REGISTERED, key=world.verifier.public)})
     request = authorization_request(client_id="shop")
-    assert verify(world, make(world, request, x5c=()), client_id="shop", trust=trust).client.signed
+    client = verify(world, make(world, request, x5c=()), client_id="shop", trust=trust).client
+    assert (client.name, client.signed) == ("Shop", True)
     with pytest.raises(UntrustedIssuer):
         verify(world, request, client_id="shop", trust=trust)
 
@@ -265,6 +270,14 @@ def test_a_client_whose_prefix_demands_it_must_sign(world: World) -> None:
 
 
 @pytest.mark.hostile
+def test_a_registration_frees_no_client_of_what_its_prefix_demands(world: World) -> None:
+    for client_id in (CLIENT_ID, x509_hash(world)):
+        trust = VerifierTrust(world.anchors, registered={client_id: REGISTERED})
+        with pytest.raises(UntrustedIssuer):
+            verify(world, authorization_request(client_id=client_id), client_id=client_id, trust=trust)
+
+
+@pytest.mark.hostile
 def test_an_unsigned_request_is_of_the_client_that_is_expected(world: World) -> None:
     with pytest.raises(ClaimMismatch):
         request = authorization_request(client_id="redirect_uri:https://evil.example")
@@ -306,6 +319,22 @@ def test_a_request_object_has_the_type_and_lives_for_minutes(world: World) -> No
     assert jws.typ == "oauth-authz-req+jwt"
     assert claims["exp"] - claims["iat"] == 300
     assert "iss" not in claims
+    assert jws.x5c == world.access_chain
+    assert "x5c" not in parse_jws(make(world, authorization_request(), x5c=())).header
+
+
+def test_a_nonce_and_a_state_of_128_bits_are_enough() -> None:
+    require_sound(authorization_request(nonce="n" * 22, state="s" * 22))
+    for weak in ({"nonce": "n" * 21}, {"state": "s" * 21}):
+        with pytest.raises(ValueError, match="22 characters"):
+            require_sound(authorization_request(**weak))
+
+
+def test_state_is_needed_only_where_nothing_else_binds_the_response(world: World) -> None:
+    unbound = {"credentials": [{**PID_QUERY, "require_cryptographic_holder_binding": False}]}
+    assert verify(world, make(world, authorization_request(dcql_query=unbound))).request.state
+    assert verify(world, make(world, authorization_request(state=None))).request.state is None
+    require_sound(authorization_request(dcql_query=unbound, state=None, response_mode="dc_api"))
 
 
 @pytest.mark.parametrize(
@@ -370,3 +399,13 @@ def test_loopback_response_uris_need_permission(world: World, abilities: WalletA
     with pytest.raises(InvalidRequest):
         verify(world, request, client_id=client_id)
     assert verify(world, request, client_id=client_id, abilities=replace(abilities, allow_loopback_http=True))
+
+
+def test_the_registration_that_came_along_is_verified(world: World) -> None:
+    cache = ChainCache()
+    info = [{"format": "registration_cert", "data": registration_certificate(world)}]
+    authentic = verify(world, make(world, authorization_request(verifier_info=info)), cache=cache)
+
+    assert [each.name for each in authentic.registration.registrations] == ["Shop"]
+    assert authentic.registration.beyond == (Excess("pid", ("family_name",)),)
+    assert len(cache) == 2  # of the access certificate, and of the registrar's

@@ -178,3 +178,12 @@ def test_the_answer_of_the_verifier_may_redirect() -> None:
     uri = "https://verifier.example/cb#response_code=091535f699ea575c7937fa5f0f454aee"
     assert parse_message(DirectPostAnswer, {"redirect_uri": uri, "unknown": 1}).redirect_uri == uri
     assert DirectPostAnswer().to_wire() == {}
+
+
+def test_a_response_may_be_larger_than_other_messages() -> None:
+    """Portraits make presentations large: 4 MiB are read, where a message has one."""
+    large = AuthorizationResponse(vp_token={"pid": ("a" * (2 << 20),)})
+    jwe = encrypt_response(large, choose_response_encryption(metadata(JWK)))
+
+    assert parse_form(to_form(large), encrypted=False) == large
+    assert decrypt_response(parse_encrypted_response(jwe), KEY, kid="1", enc=["A128GCM"]) == large

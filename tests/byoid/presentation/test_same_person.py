@@ -1,20 +1,23 @@
 """Credentials that belong together, by a rule of the verifier."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from byoid.errors import (
-    ResponseRejected,
-)
+from byoid.errors import ClaimMismatch, ResponseRejected
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc
 from byoid.keys import PrivateKey
-from byoid.presentation.same_person import SameClaims, SameHolderKey
+from byoid.presentation.authentication import authenticate
+from byoid.presentation.same_person import SameClaims, SameHolderKey, require_same_person
 from byoid.presentation.verify import (
     PresentationRequest,
 )
 from tests.byoid.presentation.world import (
     CLAIMS,
+    NOW,
     PID_QUERY,
     Asking,
     World,
@@ -47,6 +50,28 @@ def test_equal_claims_prove_one_person_if_the_verifier_says_so(world: World, ask
     token, request = _two(world, asking, other_holder=True, name="Max")
     with pytest.raises(ResponseRejected, match="must be the same"):
         verify(world, token, request, same_person=[rule])
+
+
+COMPARED: list[tuple[str, Any, Any, bool]] = [
+    ("a date and its text", date(1990, 1, 2), "1990-01-02", True),
+    ("dates that differ", date(1990, 1, 2), date(1990, 1, 3), False),
+    ("a number and its text", 1, "1", False),
+    ("a number and a boolean", 1, True, False),
+    ("numbers that are the same", 1, 1, True),
+]
+
+
+@pytest.mark.parametrize(("mine", "other", "same"), [pytest.param(*case[1:], id=case[0]) for case in COMPARED])
+def test_claims_are_the_same_in_type_and_value_and_dates_are_text(
+    world: World, asking: Asking, mine: Any, other: Any, same: bool
+) -> None:
+    token = {"pid": (world.show(world.sd_jwt_vc()),)}
+    (shown,) = authenticate(token, request=asking(), trust=world.trust, now=NOW).presentations
+    presentations = [replace(shown, query_id=name, claims={"x": value}) for name, value in (("a", mine), ("b", other))]
+    rule = SameClaims(({"a": ("x",), "b": ("x",)},))
+
+    with nullcontext() if same else pytest.raises(ClaimMismatch):
+        require_same_person(presentations, rule)
 
 
 def test_a_holder_who_proved_no_key_is_not_the_same_person(world: World, asking: Asking) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from byoid.errors import (
+    BadSignature,
     ByoidError,
     ResponseRejected,
     Revoked,
@@ -27,6 +28,7 @@ from byoid.trust.pki import SubjectName, make_leaf, make_root, to_der
 from tests.byoid.presentation.world import (
     LIST_URI,
     NOW,
+    PID_QUERY,
     STATUS,
     Asking,
     World,
@@ -134,6 +136,40 @@ def test_statuses_are_fetched_between_two_pure_calls(world: World, asking: Askin
     assert accept(authenticated, request=asking(), statuses=again, now=NOW).credentials
     with pytest.raises(ResponseRejected):  # the copy has expired meanwhile
         accept(authenticated, request=asking(), statuses=again, now=NOW + timedelta(hours=2))
+
+
+def test_a_list_counts_until_the_second_at_which_it_expires(world: World, asking: Asking) -> None:
+    token = {"pid": (world.show(world.sd_jwt_vc(status=STATUS)),)}
+    authenticated = authenticate(token, request=asking(), trust=world.trust, now=NOW)
+    lists = verify_statuses({LIST_URI: world.status_list()}, authenticated=authenticated, now=NOW)
+    end = NOW + timedelta(hours=1)
+
+    assert accept(authenticated, request=asking(), statuses=lists, now=end - timedelta(seconds=1)).credentials
+    with pytest.raises(ResponseRejected):
+        accept(authenticated, request=asking(), statuses=lists, now=end)
+
+
+@pytest.mark.hostile
+def test_the_issuer_of_another_credential_signs_no_statuses_of_this_one(world: World, asking: Asking) -> None:
+    """Both credentials are in one response, and each has a list of its own."""
+    key, other = PrivateKey.generate(), "https://other.example/1"
+    chain = to_der(make_leaf(world.root, SubjectName("Other"), key=key.public, purpose=Purpose.PID, now=NOW))
+    second = world.sd_jwt_vc(status=replace(STATUS, uri=other), key=key, x5c=chain)
+    token = {"pid": (world.show(world.sd_jwt_vc(status=STATUS)),), "second": (world.show(second),)}
+    request = asking(PID_QUERY, {**PID_QUERY, "id": "second"})
+    authenticated = authenticate(token, request=request, trust=world.trust, now=NOW)
+
+    forged, own = (world.status_list(uri=uri, key=key, x5c=chain) for uri in (LIST_URI, other))
+    found = verify_statuses({LIST_URI: forged, other: own}, authenticated=authenticated, now=NOW)
+
+    assert isinstance(found[LIST_URI], StatusUnavailable)
+    assert isinstance(found[other], StatusList)
+
+
+@pytest.mark.hostile
+def test_a_list_that_is_not_to_be_trusted_says_why(world: World, asking: Asking) -> None:
+    found = verified_for(world, asking, world.status_list(key=PrivateKey.generate()))
+    assert isinstance(found.__cause__, BadSignature)
 
 
 def verified_for(world: World, asking: Asking, token: Any, **changes: Any) -> Any:

@@ -15,10 +15,10 @@ from byoid.errors import (
     UntrustedIssuer,
     WrongType,
 )
-from byoid.jose import prepare_jws
+from byoid.jose import parse_jws, prepare_jws
 from byoid.keys import PrivateKey
 from byoid.presentation.client_id import VerifierTrust
-from byoid.presentation.verifier_attestation import prepare_verifier_attestation
+from byoid.presentation.verifier_attestation import VerifierAttestation, prepare_verifier_attestation
 from byoid.signing import sign_now
 from byoid.wire_errors import (
     InvalidRequest,
@@ -48,7 +48,18 @@ def test_verifier_attestation(world: World, redirect_uris: list[str] | None) -> 
         x5c=(),
         attestation=attestation(world, redirect_uris=redirect_uris),
     )
-    assert verify(world, request, client_id=client_id, trust=attested(world)).client.attestation is not None
+    client = verify(world, request, client_id=client_id, trust=attested(world)).client
+
+    uris = frozenset(redirect_uris) if redirect_uris else None
+    assert client.attestation == VerifierAttestation(
+        "https://attester.example", "verifier.example", world.verifier.public, uris
+    )
+    assert (client.name, client.signed) == ("verifier.example", True)
+
+
+def test_an_attestation_says_when_it_was_issued_and_until_when_it_counts(world: World) -> None:
+    claims = parse_jws(attestation(world)).claims()
+    assert (claims["iat"], claims["exp"]) == (int(NOW.timestamp()), int((NOW + timedelta(days=1)).timestamp()))
 
 
 def attestation(world: World, *, signer: PrivateKey = ATTESTER, **changes: Any) -> str:

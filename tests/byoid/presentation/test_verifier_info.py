@@ -10,29 +10,13 @@ from byoid.keys import PrivateKey
 from byoid.message import parse_message
 from byoid.presentation.request import VerifierInfo
 from byoid.presentation.verifier_info import VerifierRegistration, verify_verifier_info
-from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
-from byoid.trust.registration import Excess, RegistrationClaims, prepare_registration
-from byoid.trust.x509 import verify_chain
-from tests.byoid.presentation.world import MDL_QUERY, NOW, PID_QUERY, VCT, World, query_of
-
-ALLOWED = [{"format": "dc+sd-jwt", "meta": {"vct_values": [VCT]}, "claim": [{"path": ["given_name"]}]}]
+from byoid.trust.registration import Excess
+from byoid.trust.x509 import ChainCache, verify_chain
+from tests.byoid.presentation.world import MDL_QUERY, NOW, PID_QUERY, VCT, World, query_of, registration
 
 
-def registration(world: World, *, key: PrivateKey | None = None, **changes: Any) -> str:
-    members = {
-        "name": "Shop",
-        "sub": "NTRUT-Verifier",
-        "entitlements": ["https://uri.etsi.org/19475/Entitlement/Service_Provider"],
-        "iat": int(NOW.timestamp()),
-        "credentials": ALLOWED,
-        **changes,
-    }
-    claims = parse_message(RegistrationClaims, members)
-    return sign_now(prepare_registration(claims, algorithm="ES256", x5c=world.registrar_chain), key or world.issuer)
-
-
-def verify(world: World, *infos: dict[str, Any], access: bool = True) -> VerifierRegistration:
+def verify(world: World, *infos: dict[str, Any], access: bool = True, **changes: Any) -> VerifierRegistration:
     chain = verify_chain(world.access_chain, anchors=world.anchors, purpose=Purpose.ACCESS, now=NOW)
     return verify_verifier_info(
         [parse_message(VerifierInfo, info) for info in infos],
@@ -40,6 +24,7 @@ def verify(world: World, *infos: dict[str, Any], access: bool = True) -> Verifie
         access=chain if access else None,
         anchors=world.anchors,
         now=NOW,
+        **changes,
     )
 
 
@@ -100,3 +85,10 @@ def test_a_registration_that_does_not_verify_counts_as_none(world: World, make: 
     assert found.registrations == ()
     assert [type(each) for each in found.refused] == [error]
     assert beyond(found) == EVERYTHING
+
+
+def test_the_registrars_chain_is_remembered(world: World) -> None:
+    cache = ChainCache()
+    verify(world, info(registration(world)), cache=cache)
+
+    assert len(cache) == 1

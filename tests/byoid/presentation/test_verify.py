@@ -9,6 +9,7 @@ from byoid.errors import (
     BadSignature,
     MalformedInput,
     ResponseRejected,
+    Revoked,
 )
 from byoid.formats.mdoc.present import HeldMdoc
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc
@@ -118,6 +119,17 @@ def test_with_multiple_each_presentation_stands_for_itself(world: World, asking:
 
     assert len(response.credentials["pid"]) == 1
     assert [(each.query_id, each.index, type(each.error)) for each in response.discarded] == [("pid", 1, BadSignature)]
+
+
+@pytest.mark.hostile
+def test_a_presentation_that_its_issuer_revoked_is_named(world: World, asking: Asking) -> None:
+    query = {**PID_QUERY, "multiple": True}
+    token = {"pid": [world.show(world.sd_jwt_vc()), world.show(world.sd_jwt_vc(status=STATUS))]}
+
+    response = verify(world, token, asking(query), statuses={LIST_URI: world.status_list(1)})
+
+    assert len(response.credentials["pid"]) == 1
+    assert [(each.query_id, each.index, type(each.error)) for each in response.discarded] == [("pid", 1, Revoked)]
 
 
 def test_an_optional_set_may_stay_unanswered(world: World, asking: Asking) -> None:

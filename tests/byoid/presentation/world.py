@@ -29,6 +29,7 @@ from byoid.presentation.verify import PresentationRequest, VerifiedResponse, X50
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.pki import Authority, SubjectName, make_leaf, make_root, to_der
+from byoid.trust.registration import RegistrationClaims, prepare_registration
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NONCE = "n-0S6_WzA2Mjn-0S6_WzA2Mj"
@@ -241,3 +242,19 @@ def verify_object(world: World, request: str | AuthorizationRequest, **changes: 
         **changes,
     }
     return verify_request(request, **arguments)
+
+
+ALLOWED = [{"format": "dc+sd-jwt", "meta": {"vct_values": [VCT]}, "claim": [{"path": ["given_name"]}]}]
+
+
+def registration(world: World, *, key: PrivateKey | None = None, **changes: Any) -> str:
+    members = {
+        "name": "Shop",
+        "sub": "NTRUT-Verifier",
+        "entitlements": ["https://uri.etsi.org/19475/Entitlement/Service_Provider"],
+        "iat": int(NOW.timestamp()),
+        "credentials": ALLOWED,
+        **changes,
+    }
+    claims = parse_message(RegistrationClaims, members)
+    return sign_now(prepare_registration(claims, algorithm="ES256", x5c=world.registrar_chain), key or world.issuer)

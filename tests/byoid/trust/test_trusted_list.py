@@ -220,6 +220,11 @@ def test_no_list_names_operators_of_lists(pki, publish, signers, now):
     assert len(read(publish(*services, LoTEType=None), signers, now).anchors) == 0
 
 
+@pytest.mark.parametrize("number", [0, 1, 7])
+def test_who_has_read_no_list_before_takes_any_number(publish, signers, now, number):
+    assert read(publish(LoTESequenceNumber=number), signers, now).sequence_number == number
+
+
 def test_a_list_is_current_to_the_second_of_its_next_update(publish, signers, now):
     token = publish()
     assert read(token, signers, now + timedelta(days=30)).sequence_number == 5
