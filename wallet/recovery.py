@@ -185,7 +185,14 @@ async def recover(vault: Vault, code: str, post: PagePost, *, name: str, label: 
         raise NotApproved("this challenge was made for another wallet's recovery")
     passkey = passkeys.verify_registration(post.credential, party=vault.party, challenge=ceremony.challenge)
     keys = _unwrap(parsed, row).require(person)
-    wrapped = await wrap_keys(keys, secrets=post.secrets, kek=vault.kek, person=person.id, passkey_id=passkey.id)
+    wrapped = await wrap_keys(
+        keys,
+        secrets=post.secrets,
+        kek=vault.kek,
+        person=person.id,
+        passkey_id=passkey.id,
+        public_key=passkey.public_key,
+    )
     next_code = RecoveryCode.generate()
     async with vault.store.transaction() as tx:
         await tx.first(store.PERSON_FOR_CHANGE, id=person.id)  # or a passkey that is being added would stay

@@ -128,6 +128,23 @@ async def test_a_database_with_the_protection_of_a_passkey_rewritten_is_not_open
         await ada.sign_in()
 
 
+@pytest.mark.hostile
+async def test_a_public_key_put_into_the_row_of_another_does_not_make_the_hsm_open_their_wallet(
+    vault: Vault, database: Database, new_citizen: Any
+) -> None:
+    """Whoever writes into the database asserts with a key of their own, in the name of a passkey without PRF."""
+    bob, eve = await new_citizen(prf=False), await new_citizen(prf=False)
+    (his,), (hers,) = bob.authenticator.passkeys, eve.authenticator.passkeys
+    found = (await database.fetch(store.PASSKEY_BY_ID, {"of_id": b64u_encode(hers.credential_id)})).first()
+    await database.execute(
+        update(store.PASSKEY).where(store.PASSKEY.c.person_id == bob.person).values(public_key=found.public_key)
+    )
+    bob.authenticator.passkeys = [replace(his, key=hers.key)]
+
+    with pytest.raises(BadSignature):
+        await bob.sign_in()
+
+
 async def test_without_a_prf_another_hsm_key_opens_nothing(vault: Vault, new_citizen: Any) -> None:
     bob = await new_citizen(prf=False)
     bob.vault = replace(vault, kek=FileKek(b"another key of 32 bytes........."))

@@ -96,4 +96,4 @@ async def test_a_secret_that_is_no_base64url_wraps_nothing(secret: str) -> None:
     secrets = Secrets(reading=secret, signing=secret)
 
     with pytest.raises(MalformedInput):
-        await wrap_keys(Keys.generate(), secrets=secrets, kek=FileKek(KEY), person=ADA, passkey_id="p")
+        await wrap_keys(Keys.generate(), secrets=secrets, kek=FileKek(KEY), person=ADA, passkey_id="p", public_key=b"")

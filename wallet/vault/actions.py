@@ -83,7 +83,9 @@ async def add_passkey(vault: Vault, consent: Consent) -> Approved:
         raise NotApproved("the proposal names no passkey")
     keys, person = await _unwrap_both(vault, consent), consent.session.person
     secrets = consent.post.new_secrets
-    wrapped = await wrap_keys(keys, secrets=secrets, kek=vault.kek, person=person, passkey_id=new.id)
+    wrapped = await wrap_keys(
+        keys, secrets=secrets, kek=vault.kek, person=person, passkey_id=new.id, public_key=new.public_key
+    )
     registered = passkeys.RegisteredPasskey(b64u_decode(new.id), new.public_key, new.sign_count, new.backup_eligible)
     now = vault.clock()
     async with vault.store.transaction() as tx:

@@ -76,7 +76,14 @@ async def register(vault: Vault, post: PagePost, *, name: str, label: str) -> Si
     person = PersonId(ceremony.person_id)
     passkey = passkeys.verify_registration(post.credential, party=vault.party, challenge=ceremony.challenge)
     keys = Keys.generate()
-    wrapped = await wrap_keys(keys, secrets=post.secrets, kek=vault.kek, person=person, passkey_id=passkey.id)
+    wrapped = await wrap_keys(
+        keys,
+        secrets=post.secrets,
+        kek=vault.kek,
+        person=person,
+        passkey_id=passkey.id,
+        public_key=passkey.public_key,
+    )
     row = Person(id=person, inbox_public=keys.reading.inbox_public, signing_public=keys.signing.public, created_at=now)
     async with vault.store.transaction() as tx:
         await tx.insert(row)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from byoid.encoding import b64u_decode
+from byoid.encoding import b64u_decode, b64u_encode
 from byoid.errors import BadSignature, MalformedInput
 from wallet.vault.contract import Secrets
 from wallet.vault.kek import Kek, Protection
@@ -59,7 +59,9 @@ class WrappedKeys:
     signing: bytes
 
 
-async def wrap_keys(keys: Keys, *, secrets: Secrets, kek: Kek, person: PersonId, passkey_id: str) -> WrappedKeys:
+async def wrap_keys(
+    keys: Keys, *, secrets: Secrets, kek: Kek, person: PersonId, passkey_id: str, public_key: bytes
+) -> WrappedKeys:
     """Wrap both keys for a passkey.
 
     Raises:
@@ -76,8 +78,8 @@ async def wrap_keys(keys: Keys, *, secrets: Secrets, kek: Kek, person: PersonId,
         raise MalformedInput("expected two secrets from the passkey, or none")
     return WrappedKeys(
         kek.protection,
-        await kek.wrap(keys.reading.secret, context=reading),
-        await kek.wrap(keys.signing.secret, context=signing),
+        await kek.wrap(keys.reading.secret, context=_for(reading, public_key)),
+        await kek.wrap(keys.signing.secret, context=_for(signing, public_key)),
     )
 
 
@@ -104,7 +106,7 @@ async def unwrap_signing(passkey: Any, *, secrets: Secrets, kek: Kek) -> Signing
 async def _unwrap(passkey: Any, name: str, wrapped: bytes, *, secret: str | None, kek: Kek) -> bytes:
     at = _at(passkey.person_id, passkey.id, name)
     if passkey.protection != Protection.PASSKEY:
-        return await kek.unwrap(wrapped, context=at)
+        return await kek.unwrap(wrapped, context=_for(at, passkey.public_key))
     if secret is None:
         raise MalformedInput(f"expected the {name} secret of a passkey with PRF")
     return unseal(_wrapping_key(secret, name), wrapped, at=at)
@@ -118,3 +120,12 @@ def _wrapping_key(secret: str, name: str) -> bytes:
 
 def _at(person: PersonId, passkey_id: str, name: str) -> bytes:
     return place("vault_passkey", name, person, passkey_id)
+
+
+def _for(at: bytes, public_key: bytes) -> bytes:
+    """Return the context of a wrapping key, which opens for whoever asserts with this public key, and no other.
+
+    A PRF opens for its own authenticator only. The HSM opens for any assertion that verifies; whoever writes into the
+    database could put their own public key into somebody's row.
+    """
+    return at + place(b64u_encode(public_key))
