@@ -8,14 +8,19 @@ bound is the true size; a deadline for the whole answer. `mounts` puts applicati
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import httpcore2
 import httpx2
 
-from byoid.service.settings import ServiceSettings, is_loopback
+from byoid.service.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from byoid.service.settings import ServiceSettings
 
 MAX_RESPONSE_BYTES: Final = 8 << 20
 TOTAL_SECONDS: Final = 20.0
@@ -33,8 +38,23 @@ class TooLarge(httpx2.RemoteProtocolError):
     """The answer is larger than what is read, or compressed."""
 
 
+@dataclass(frozen=True)
+class Outgoing:
+    """Whom an HTTP client may ask: https alone, and public addresses alone, unless it is said.
+
+    `allow_loopback_http` also lets it ask this machine; `ca_file` (PEM) is believed besides the system's certificates.
+    """
+
+    allow_loopback_http: bool = False
+    allowed_networks: tuple[Network, ...] = ()
+    ca_file: Path | None = None
+
+
+DEFAULT_OUTGOING: Final = Outgoing()
+
+
 def http_client(
-    settings: ServiceSettings,
+    settings: "ServiceSettings | Outgoing" = DEFAULT_OUTGOING,
     *,
     mounts: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
     max_bytes: int = MAX_RESPONSE_BYTES,
@@ -63,7 +83,7 @@ def http_client(
     )
 
 
-def _ssl_context(settings: ServiceSettings) -> ssl.SSLContext:
+def _ssl_context(settings: "ServiceSettings | Outgoing") -> ssl.SSLContext:
     if settings.ca_file is None:
         return _system_context()
     context = httpx2.create_ssl_context()

@@ -5,18 +5,24 @@ and version are authenticated, so that a sealed value is worthless anywhere else
 The key ring rotates: a new key is put first, old ones stay to open what they sealed until `needs_reseal` finds nothing.
 """
 
+import base64
+import binascii
 import os
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
+from pydantic import SecretStr
 
 from byoid.errors import ByoidError
-from byoid.service.settings import KEY_BYTES, ServiceSettings, parse_keys
 
+if TYPE_CHECKING:  # a relying party with a store (extra `rp`) seals too, and has no settings of a service
+    from byoid.service.settings import ServiceSettings
+
+KEY_BYTES: Final = 32
 _FORMAT: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 _MAX_ID_BYTES: Final = 255
@@ -24,6 +30,27 @@ _MAX_ID_BYTES: Final = 255
 
 class SealBroken(ByoidError):
     """A sealed value was changed, moved to another place, or sealed with a key that is gone."""
+
+
+def parse_keys(secrets: tuple[SecretStr, ...]) -> Mapping[str, bytes]:
+    """Return the keys by id, in their order: `id:base64url of 32 bytes`.
+
+    Raises:
+        ValueError: not of that form, or an id comes twice.
+    """
+    keys: dict[str, bytes] = {}
+    for secret in secrets:
+        key_id, _, text = secret.get_secret_value().partition(":")
+        try:
+            key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("expected id:base64url of 32 random bytes") from None
+        if not key_id or len(key) != KEY_BYTES:
+            raise ValueError(f"expected id:base64url of {KEY_BYTES} random bytes, got {len(key)} bytes")
+        if key_id in keys:
+            raise ValueError("two keys have the same id")
+        keys[key_id] = key
+    return keys
 
 
 class KeyedHash:
@@ -60,7 +87,7 @@ class Sealer:
         self._columns: dict[tuple[str, str], bytes] = {}
 
     @classmethod
-    def from_settings(cls, settings: ServiceSettings) -> Self:
+    def from_settings(cls, settings: "ServiceSettings") -> Self:
         """Take the key ring of the settings."""
         return cls(parse_keys(settings.sealing_keys))
 

@@ -4,8 +4,6 @@
 refuses what only a demo may have: demo secrets, http, weak keys. Values never appear in a message.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -16,9 +14,10 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, Validatio
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from byoid.errors import ByoidError
+from byoid.service.loopback import is_loopback as is_loopback
+from byoid.service.seal import KEY_BYTES as KEY_BYTES
+from byoid.service.seal import parse_keys as parse_keys
 
-LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-KEY_BYTES: Final = 32
 DEMO_KEY_ID: Final = "demo"  # the secrets in demo/ carry this id, so that production can refuse them
 REQUESTS_PER_MINUTE: Final = 3000  # many people share the address of a mobile network
 _LEAST_DISTINCT_BYTES: Final = 12  # 32 random bytes have fewer once in 10^18 tries
@@ -30,11 +29,6 @@ class SettingsError(ByoidError):
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(["wrong settings:", *(f"  {each}" for each in mistakes)]))
         self.mistakes = mistakes
-
-
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name means this machine (RFC 6761, RFC 8252 7.3)."""
-    return host in LOOPBACK_HOSTS or (host or "").endswith(".localhost")
 
 
 class ServiceSettings(BaseSettings):
@@ -151,27 +145,6 @@ def _is_in(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
         return any(address in network for network in networks)
     except ValueError:
         return False
-
-
-def parse_keys(secrets: tuple[SecretStr, ...]) -> Mapping[str, bytes]:
-    """Return the keys by id, in their order: `id:base64url of 32 bytes`.
-
-    Raises:
-        ValueError: not of that form, or an id comes twice.
-    """
-    keys: dict[str, bytes] = {}
-    for secret in secrets:
-        key_id, _, text = secret.get_secret_value().partition(":")
-        try:
-            key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("expected id:base64url of 32 random bytes") from None
-        if not key_id or len(key) != KEY_BYTES:
-            raise ValueError(f"expected id:base64url of {KEY_BYTES} random bytes, got {len(key)} bytes")
-        if key_id in keys:
-            raise ValueError("two keys have the same id")
-        keys[key_id] = key
-    return keys
 
 
 def _is_production(info: ValidationInfo) -> bool:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from byoid.errors import PeerError
 from byoid.fetch import fetch
 from byoid.service import http
-from byoid.service.http import AddressGuard, Forbidden, TooLarge, http_client
+from byoid.service.http import AddressGuard, Forbidden, Outgoing, TooLarge, http_client
 from byoid.service.settings import ServiceSettings
 
 Respond = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
@@ -265,3 +265,17 @@ async def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to(
             await client.get("https://rebinding.example/")
     assert connected == ["93.184.215.14"]
     assert answers == ["127.0.0.1"]
+
+
+async def test_a_client_without_settings_asks_https_and_public_addresses_alone() -> None:
+    async with http_client() as client:
+        with pytest.raises(Forbidden):
+            await client.get("http://localhost:1/")
+        with pytest.raises(Forbidden):
+            await client.get("https://127.0.0.1:1/")
+
+
+async def test_a_developers_client_may_be_let_to_ask_this_machine() -> None:
+    async with http_client(Outgoing(allow_loopback_http=True)) as client:
+        with pytest.raises(httpx2.ConnectError):
+            await client.get("http://127.0.0.1:1/")

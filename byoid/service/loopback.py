@@ -1,0 +1,10 @@
+"""Which host names mean this machine: the one place where http may be spoken, in demos and on a developer's machine."""
+
+from typing import Final
+
+LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_loopback(host: str | None) -> bool:
+    """Tell whether a host name means this machine (RFC 6761, RFC 8252 7.3)."""
+    return host in LOOPBACK_HOSTS or (host or "").endswith(".localhost")
