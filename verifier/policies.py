@@ -6,7 +6,7 @@ for more than the service is registered for, is refused there and not when a wal
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -20,6 +20,7 @@ from byoid.presentation.request import VerifierInfo
 from byoid.presentation.same_person import SameClaims, SameHolderKey, SamePerson
 from byoid.presentation.status import StatusPolicy
 from byoid.relying_party.messages import QueryDefinition, QueryView, SamePersonRule, TrustRule
+from byoid.relying_party.own_query import parse_own_query
 from byoid.relying_party.policy import Policy, require_said
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.signers import demanded_purposes, is_pid, purposes_of_signers
@@ -30,6 +31,7 @@ from verifier.store import NEVER, Store
 OTHERS: Final = "*"
 Infos: TypeAlias = Callable[[str], Awaitable[Sequence[VerifierInfo]]]  # what a service tells wallets about itself
 _ID_BYTES: Final = 12
+_MAX_NAMED: Final = 20  # lists, in a message
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,10 @@ def compile_policy(
         MalformedInput: the DCQL query breaks a rule, a pinned certificate cannot be read, there is no trust for a
             credential query, a list is not known, or a rule names what is not asked.
     """
-    query = parse_message(DcqlQuery, definition.dcql_query)
-    _require_distinct(query)
-    if not lasting:
+    if lasting:
+        query = parse_message(DcqlQuery, definition.dcql_query)
+    else:
+        query = parse_own_query(definition.dcql_query)
         _require_said(query, definition)
     _require_asked(definition, query)
     lists = {name for rule in definition.trust.values() for name in rule.lists}
@@ -76,13 +79,6 @@ def compile_policy(
         retention=timedelta(seconds=definition.retention_seconds),
         delete_on_read=definition.delete_on_read,
     )
-
-
-def _require_distinct(query: DcqlQuery) -> None:
-    try:
-        query.require_distinct_claims()
-    except ValueError as error:
-        raise MalformedInput(str(error)) from error
 
 
 def _require_said(query: DcqlQuery, definition: QueryDefinition) -> None:
@@ -119,7 +115,7 @@ def _trust(
     could_be_pid = types is None or is_pid(types)
     listed = TrustAnchors(each for each in anchors.anchors if each.source in rule.lists)
     if not lasting:
-        _require_lists(rule, listed)
+        _require_lists(rule, {each.source for each in anchors.anchors})
     # Pinned for this query by name: whatever is asked, these may sign it.
     pinned = frozenset({*purposes, Purpose.PID} if could_be_pid else purposes)
     trusted = listed.union(*(TrustAnchors.from_pem(pem.encode(), pinned, "pinned", pinned=True) for pem in rule.pinned))
@@ -143,9 +139,13 @@ def _fitting(trust: X509Trust, credential: CredentialQuery, *, lasting: bool) ->
     return trust
 
 
-def _require_lists(rule: TrustRule, listed: TrustAnchors) -> None:
-    if unknown := set(rule.lists) - {each.source for each in listed.anchors}:
-        raise MalformedInput(f"no list of trust anchors is called {', '.join(sorted(unknown))}")
+def _require_lists(rule: TrustRule, known: Collection[str]) -> None:
+    if unknown := set(rule.lists) - set(known):
+        raise MalformedInput(f"no list of trust anchors is called {', '.join(sorted(unknown))}; there {_are(known)}")
+
+
+def _are(names: Collection[str]) -> str:
+    return f"are {', '.join(sorted(names)[:_MAX_NAMED])}" if names else "is none"
 
 
 def _same_person(rule: SamePersonRule) -> SamePerson:

@@ -14,10 +14,11 @@ from cryptography import x509
 from byoid.keys import PrivateKey, certificate_hash_b64u
 from byoid.message import parse_message
 from byoid.presentation.dcql import DcqlQuery
-from byoid.presentation.issuer_trust import IssuerTrust, fitting
+from byoid.presentation.issuer_trust import IssuerTrust
 from byoid.presentation.request import VerifierInfo
 from byoid.presentation.same_person import SamePerson
 from byoid.presentation.status import NO_ANCHORS, StatusPolicy
+from byoid.relying_party.own_query import parse_own_query, require_rules_about, require_trust_for
 from byoid.signing import Signer
 from byoid.trust.anchors import TrustAnchors
 
@@ -109,16 +110,14 @@ class Policy:
         """Make a policy of a DCQL query in JSON.
 
         Raises:
-            MalformedInput: the query breaks a rule of section 6.
-            ValueError: trust names no purpose that signers of what is asked can have, or it is not said whether
-                several credentials must belong to one person.
+            MalformedInput: the query breaks a rule of section 6, or has a member that DCQL does not have.
+            ValueError: nobody may sign something that is asked for, or it is not said whether several credentials
+                must belong to one person.
         """
-        policy = cls(parse_message(DcqlQuery, query), trust, **options)
+        policy = cls(parse_own_query(query), trust, **options)
         require_said(policy.query, policy.same_person)
-        trusted = policy.trust_for(policy.query)
-        for credential in policy.query.credentials:
-            if credential.id in trusted:
-                fitting(trusted[credential.id], credential)
+        require_rules_about(policy.query, policy.same_person or ())
+        require_trust_for(policy.query, policy.trust_for(policy.query))
         return policy
 
     @cached_property

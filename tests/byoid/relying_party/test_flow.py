@@ -9,6 +9,7 @@ from byoid.encoding import json_dumps
 from byoid.errors import MalformedInput
 from byoid.keys import PrivateKey
 from byoid.presentation.client_id import VerifierTrust
+from byoid.presentation.issuer_trust import UnsafeTrustAnyIssuer
 from byoid.presentation.request import parse_request_parameters
 from byoid.presentation.request_object import WalletAbilities, decrypt_request_object, verify_request
 from byoid.relying_party import (
@@ -176,7 +177,7 @@ async def test_an_unknown_policy_begins_nothing(party: RelyingParty) -> None:
 
 
 def test_of_what_was_shown_only_what_was_asked_is_kept() -> None:
-    policy = Policy.of(sd_jwt_query(["a", "b"], ["list", 1], ["all", None], ["gone"]), {})
+    policy = Policy.of(sd_jwt_query(["a", "b"], ["list", 1], ["all", None], ["gone"]), UnsafeTrustAnyIssuer())
     claims = {"a": {"b": 1, "c": 2}, "list": ["x", "y"], "all": [1, 2], "more": 3}
     kept = only_asked(policy.query.credential("pid"), claims)
     assert kept == {"a": {"b": 1}, "list": ["y"], "all": [1, 2]}
@@ -184,4 +185,4 @@ def test_of_what_was_shown_only_what_was_asked_is_kept() -> None:
 
 def test_a_query_without_claims_keeps_what_the_issuer_left_open() -> None:
     query = {"credentials": [{"id": "pid", "format": "dc+sd-jwt", "meta": {}}]}
-    assert only_asked(Policy.of(query, {}).query.credential("pid"), {"a": 1}) == {"a": 1}
+    assert only_asked(Policy.of(query, UnsafeTrustAnyIssuer()).query.credential("pid"), {"a": 1}) == {"a": 1}
