@@ -21,6 +21,7 @@ from wallet.content_tables import Kind
 from wallet.contents import Contents, ItemChanged, Kept
 
 MAX_SEARCH: Final = 100
+CONTACTS: Final = ("https://", "mailto:", "tel:")  # what a page may link to
 _COUNTRY: Final = 2
 # Members of TS10 that an entry has under the same name.
 _OWN_MEMBERS: Final = frozenset(
@@ -229,16 +230,21 @@ def from_ts10(value: Mapping[str, Any]) -> Entry:
     Raises:
         MalformedInput: it does not say when, what and with whom.
     """
+    try:
+        return _entry_of(value)
+    except (ValidationError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise MalformedInput(f"expected an entry of a transaction log: {type(error).__name__}") from None
+
+
+def _entry_of(value: Mapping[str, Any]) -> Entry:
     found = {name: each for name, each in value.items() if name in _OWN_MEMBERS}
     if found.get("transactionType") not in set(Transaction):
         found["transactionType"] = Transaction.OTHER
     if found.get("reasonOfNoncompletion") not in set(Reason):
         found.pop("reasonOfNoncompletion", None)
-    try:
-        entry = Entry.model_validate({**found, "party": _party_of(value)})
-    except (ValidationError, TypeError, KeyError) as error:
-        raise MalformedInput(f"expected an entry of a transaction log: {type(error).__name__}") from None
-    return entry if entry.time.tzinfo else entry.model_copy(update={"time": entry.time.replace(tzinfo=UTC)})
+    entry = Entry.model_validate({**found, "party": _party_of(value)})
+    time = entry.time if entry.time.tzinfo else entry.time.replace(tzinfo=UTC)
+    return entry.model_copy(update={"time": time.astimezone(UTC)})  # or one at the end of time would break every page
 
 
 def _party_of(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,7 +256,7 @@ def _party_of(value: Mapping[str, Any]) -> dict[str, Any]:
         "key": f"organisation:{identifier}" if identifier else f"name:{value['interactingPartyName']}",
         "name": value["interactingPartyName"],
         "identifier": [{"type": each["type"], "identifier": each["identifier"]} for each in identifiers],
-        "contact": [each for each in contact if ":" in each],
+        "contact": [each for each in contact if each.startswith(CONTACTS)],
         "country": next((each for each in contact if len(each) == _COUNTRY), None),
         "registrarUrl": value.get("registrarURL"),
         "privacyPolicy": policy.get("policyURI"),

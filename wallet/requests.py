@@ -33,7 +33,7 @@ from byoid.trust.registration import Registration
 from byoid.trust.x509 import TrustedChain
 from wallet.cards import MDOC, SD_JWT_VC, SealedValue
 from wallet.context import Wallet
-from wallet.history import Party, PartyIdentifier, Text
+from wallet.history import CONTACTS, Party, PartyIdentifier, Text
 from wallet.registrations import with_standing_registrations
 from wallet.transactions import TYPES
 
@@ -41,7 +41,6 @@ MAX_LINK: Final = 1 << 17
 MAX_PARAMETERS: Final = 64
 SCHEMES: Final = frozenset({"openid4vp", "haip-vp", "eudi-openid4vp", "https"})
 _LOOPBACK_SCHEME: Final = "http"
-_CONTACTS: Final = ("https://", "mailto:", "tel:")
 # Names of claims that hold a picture of a person or another biometric (ARF RPA_07c).
 _BIOMETRIC: Final = frozenset(
     {"portrait", "picture", "enrolment_portrait_image", "biometric_template_face", "signature_usual_mark"}
@@ -235,7 +234,7 @@ def _addresses(chain: TrustedChain) -> list[str]:
 
 def _contacts(addresses: Iterable[str | None]) -> list[str]:
     """Keep what a browser may be sent to, or can write to."""
-    return list(dict.fromkeys(each for each in addresses if each and each.startswith(_CONTACTS)))
+    return list(dict.fromkeys(each for each in addresses if each and each.startswith(CONTACTS)))
 
 
 def _link(scheme: str, value: str | None) -> str | None:

@@ -203,6 +203,47 @@ async def test_a_card_of_a_stranger_is_not_imported(holder: Any, new_holder: Cal
     assert (imported.history, imported.cards, imported.skipped) == (0, 0, 5)
 
 
+_ENTRY: dict[str, Any] = {
+    "transactionType": "Presentation",
+    "time": "2026-01-01T00:00:00Z",
+    "interactingPartyName": "Town hall",
+    "interactingPartyContact": ["javascript:alert(1)", "intent://x", "http://town.test", "https://town.test"],
+}
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"transactionType": []}, id="type_is_a_list"),
+        pytest.param({"reasonOfNoncompletion": {}}, id="reason_is_an_object"),
+        pytest.param({"privacyPolicy": "https://town.test"}, id="policy_is_a_text"),
+        pytest.param({"interactingPartyIdentifier": "x"}, id="identifier_is_a_text"),
+        pytest.param({"time": "0001-01-01T00:00:00+14:00"}, id="time_before_all_time"),
+        pytest.param({"time": "9999-12-31T23:59:59-14:00"}, id="time_after_all_time"),
+    ],
+)
+async def test_an_entry_that_cannot_be_read_is_skipped_and_the_others_come(holder: Any, change: dict[str, Any]) -> None:
+    file = await encrypt(json_dumps({"transactionLog": [{**_ENTRY, **change}, _ENTRY]}), PASSPHRASE)
+
+    imported = await import_wallet(holder.wallet, await holder.visit(), file, PASSPHRASE)
+
+    assert imported.skipped == 2 - imported.history
+    assert _ENTRY["time"] in {
+        f"{each.entry.time:%Y-%m-%dT%H:%M:%SZ}" for each in await load_history((await holder.visit()).contents)
+    }
+
+
+@pytest.mark.hostile
+async def test_a_file_brings_no_contacts_that_a_page_must_not_link_to(holder: Any) -> None:
+    file = await encrypt(json_dumps({"transactionLog": [_ENTRY]}), PASSPHRASE)
+    await import_wallet(holder.wallet, await holder.visit(), file, PASSPHRASE)
+
+    (found,) = await load_history((await holder.visit()).contents)
+
+    assert found.entry.party.contact == ("https://town.test",)
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     ("defect", "error"),
