@@ -25,7 +25,9 @@ from byoid.errors import (
 )
 from byoid.formats.mdoc.present import HeldMdoc, encode_device_response
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc
+from byoid.jose import prepare_jws, x5c_header
 from byoid.keys import PrivateKey
+from byoid.presentation import authentication as module
 from byoid.presentation.authentication import PresentationRequest, authenticate
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
@@ -285,6 +287,40 @@ def test_a_response_of_another_shape_is_refused_as_a_whole(
 
     with pytest.raises(ResponseRejected):
         authenticate(token, request=asking({**PID_QUERY, "multiple": multiple}), trust=world.trust, now=NOW)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "answers",
+    [pytest.param("ab", id="a text"), pytest.param((7,), id="a number"), pytest.param({"a": 1}, id="an object")],
+)
+def test_what_is_no_array_of_texts_or_objects_is_refused_before_anything_is_judged(
+    world: World, asking: Asking, answers: Any
+) -> None:
+    with pytest.raises(ResponseRejected):
+        authenticate({"pid": answers}, request=asking({**PID_QUERY, "multiple": True}), trust=world.trust, now=NOW)
+
+
+def test_a_presentation_may_be_as_long_as_the_limit(
+    world: World, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = {"pid": (world.show(world.sd_jwt_vc()),)}
+    monkeypatch.setattr(module, "MAX_PRESENTATION_CHARACTERS", len(token["pid"][0]))
+    assert authenticate(token, request=asking(), trust=world.trust, now=NOW).presentations
+
+    monkeypatch.setattr(module, "MAX_PRESENTATION_CHARACTERS", len(token["pid"][0]) - 1)
+    (found,) = authenticate(token, request=asking(), trust=world.trust, now=NOW).discarded
+    assert isinstance(found.error, MalformedInput)
+
+
+@pytest.mark.hostile
+def test_what_nobody_trusted_has_signed_is_not_read(world: World, asking: Asking) -> None:
+    key, chain = foreign_chain(Purpose.PID)
+    junk = prepare_jws(b"junk", algorithm="ES256", typ="dc+sd-jwt", header={"x5c": x5c_header(chain)})
+    (found,) = authenticate(
+        {"pid": (f"{sign_now(junk, key)}~",)}, request=asking(), trust=world.trust, now=NOW
+    ).discarded
+    assert isinstance(found.error, UntrustedIssuer)
 
 
 def test_as_many_presentations_as_the_limit_are_judged_one_by_one(world: World, asking: Asking) -> None:

@@ -1,7 +1,6 @@
 """Selecting credentials and claims as a wallet: OpenID4VP 1.0 section 6.4."""
 
 from collections.abc import Collection, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -146,18 +145,6 @@ def test_a_credential_that_does_not_answer_says_why(
     with pytest.raises(error):
         answer(query_of({**PID_QUERY, **changes}).credentials[0], held)
     assert match(query_of({**PID_QUERY, **changes}), [held]).answers["pid"] == ()
-
-
-@pytest.mark.hostile
-def test_only_presented_sd_jwt_vcs_have_arrays_whose_elements_moved_up() -> None:
-    claims = [{"path": ["nationalities", 1]}]
-    for name in ("dc+sd-jwt", "jwt_vc_json"):
-        query = query_of({**PID_QUERY, "format": name, "meta": {}, "claims": claims}).credentials[0]
-        shown = Held({"nationalities": ["FR"]}, format=name)
-        with nullcontext() if name == "dc+sd-jwt" else pytest.raises(ClaimMismatch):
-            assert answer(query, shown, presented=True).paths == (("nationalities", 0),)
-        with pytest.raises(ClaimMismatch):
-            answer(query, shown)
 
 
 @pytest.mark.parametrize(

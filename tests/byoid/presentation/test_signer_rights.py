@@ -119,6 +119,16 @@ def test_who_signs_attestations_signs_no_pid(
     assert verified(world.root.anchor(Purpose.PID, *ATTESTATIONS)).credentials
 
 
+@pytest.mark.hostile
+def test_who_signs_pids_alone_signs_nothing_else(world: World, asking: Asking) -> None:
+    trust = X509Trust(world.root.anchor(Purpose.PID))
+
+    assert answer(world, asking, PID_QUERY, trust).credentials
+    with pytest.raises(ResponseRejected) as rejected:
+        answer(world, asking, sd_jwt_query(CARD), trust, vct=CARD)
+    assert isinstance(rejected.value.discarded[0].error, UntrustedIssuer)
+
+
 def test_what_is_no_pid_needs_no_pid_provider(world: World, asking: Asking) -> None:
     trust = X509Trust(world.root.anchor(*ATTESTATIONS))
 

@@ -21,6 +21,7 @@ from byoid.presentation.authentication import authenticate
 from byoid.presentation.status import StatusPolicy, StatusVerdict, verify_statuses
 from byoid.presentation.verify import (
     MetadataTrust,
+    X509Trust,
     accept,
 )
 from byoid.trust.anchors import Purpose, TrustAnchors
@@ -106,6 +107,13 @@ def test_the_issuer_itself_or_its_status_signer_signs_the_list(world: World, ask
     statuses = {LIST_URI: world.status_list(x5c=getattr(world, chain))}
 
     assert verify(world, token, asking(), statuses=statuses).credentials
+
+
+def test_an_issuers_anchor_need_not_be_trusted_for_statuses(world: World, asking: Asking) -> None:
+    token = {"pid": [world.show(world.sd_jwt_vc(status=STATUS))]}
+    trust = {"pid": X509Trust(world.root.anchor(Purpose.PID))}
+
+    assert verify(world, token, asking(), trust=trust, statuses={LIST_URI: world.status_list()}).credentials
 
 
 @pytest.mark.hostile

@@ -61,6 +61,13 @@ def test_a_registration_counts_only_for_the_credentials_that_it_is_for(world: Wo
     assert beyond(verify(world, info(registration(world), credential_ids=["mdl"]))) == EVERYTHING
 
 
+def test_attestations_of_another_format_are_passed_over(world: World) -> None:
+    found = verify(world, {"format": "unknown", "data": {}}, info(registration(world)))
+
+    assert [each.name for each in found.registrations] == ["Shop"]
+    assert found.refused == ()
+
+
 def test_without_a_registration_everything_is_beyond(world: World) -> None:
     assert beyond(verify(world)) == EVERYTHING
     assert beyond(verify(world, {"format": "unknown", "data": {}})) == EVERYTHING

@@ -185,6 +185,16 @@ def test_a_vp_token_of_another_shape_is_rejected(world: World, asking: Asking, t
         verify(world, token, asking())
 
 
+def test_a_vp_token_may_be_larger_than_other_messages(world: World, asking: Asking) -> None:
+    query = {**PID_QUERY, "multiple": True}
+    token = {"pid": [world.show(world.sd_jwt_vc()), "a" * (2 << 20)]}
+
+    response = verify(world, json_dumps(token), asking(query))
+
+    assert len(response.credentials["pid"]) == 1
+    assert [each.index for each in response.discarded] == [1]
+
+
 @pytest.mark.hostile
 def test_too_many_presentations_are_rejected_unread(world: World, asking: Asking) -> None:
     token = {"pid": ("a~",) * (MAX_PRESENTATIONS + 1)}
