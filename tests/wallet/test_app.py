@@ -82,6 +82,21 @@ async def test_public_pages_forbid_inline_scripts_and_frames(browser: httpx2.Asy
     assert page.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.hostile
+async def test_no_cache_keeps_what_the_api_says_about_a_citizen(app: FastAPI, ada: httpx2.AsyncClient) -> None:
+    """Whoever finds the browser afterwards, or sits on the way, finds nothing."""
+    paths = [path for path, methods in app.openapi()["paths"].items() if "get" in methods and "{" not in path]
+    personal = [path for path in paths if path not in {"/healthz", "/readyz"}]
+    answers = {path: await ada.get(path) for path in personal}
+    begun = await ada.post("/account/approvals/options", json={"action": "new-recovery-code"})
+
+    assert len(answers) > 8
+    assert {path: answer.headers["cache-control"] for path, answer in answers.items()} == dict.fromkeys(
+        personal, "no-store"
+    )
+    assert (begun.status_code, begun.headers["cache-control"]) == (200, "no-store")
+
+
 @pytest.mark.parametrize("path", PRIVATE)
 async def test_private_pages_are_for_who_is_signed_in(
     browser: httpx2.AsyncClient, ada: httpx2.AsyncClient, path: str
@@ -141,7 +156,7 @@ async def test_a_form_of_ours_locks_the_wallet(ada: httpx2.AsyncClient) -> None:
 
     locked = await ada.post("/settings/lock", data={"csrf": token[1]}, headers={"Origin": URL})
 
-    assert locked.headers["location"] == "/welcome"
+    assert locked.headers["location"] == "/welcome?locked=1"
     assert (await ada.get("/settings")).headers["location"].startswith("/welcome")
 
 

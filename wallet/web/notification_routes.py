@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
-from byoid.service.pages import language_of, require_same_origin
+from byoid.service.pages import language_of
 from wallet.limits import Limited
 from wallet.notice_tables import Channel
 from wallet.reminders import remind
 from wallet.subscriptions import Address, Subscribed
 from wallet.web.api_errors import REFUSED
+from wallet.web.passkey_routes import personal
 from wallet.web.receiving_routes import ApiMessage, TheVisit, TheWallet
 from wallet.web_push import MAX_ENDPOINT, PushAddress
 
@@ -83,11 +84,7 @@ class SubscriptionView(ApiMessage):
 
 def notification_routes(*, origin: str) -> APIRouter:
     """Return the routes. `app.state.wallet` is the wallet; `origin` its own origin, from settings."""
-
-    async def own_page(request: Request) -> None:
-        require_same_origin(request, origin=origin)
-
-    router = APIRouter(prefix="/notifications", dependencies=[Depends(own_page)], responses=REFUSED)
+    router = APIRouter(prefix="/notifications", dependencies=[Depends(personal(origin))], responses=REFUSED)
     _add_subscriptions(router)
     _add_one(router)
     return router

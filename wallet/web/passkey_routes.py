@@ -5,6 +5,7 @@ is in a `__Host-` cookie; a request that a browser sends from another site is re
 receive or present are not here: their routes belong to the flows, which keep the signatures.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Final
@@ -12,6 +13,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
+from byoid.service.errors import NO_STORE
 from byoid.service.pages import require_same_origin
 from wallet import accounts, recovery, removal
 from wallet.limits import Limited
@@ -95,6 +97,16 @@ class UsableAt(VaultMessage):
     usable_at: datetime
 
 
+def personal(origin: str) -> Callable[[Request, Response], Awaitable[None]]:
+    """Return the dependency of every route of the API: what our own pages ask, and an answer that no cache may keep."""
+
+    async def check(request: Request, response: Response) -> None:
+        require_same_origin(request, origin=origin)
+        response.headers.update(NO_STORE)
+
+    return check
+
+
 def passkey_routes(door: VaultDoor, *, origin: str) -> APIRouter:
     """Return the routes.
 
@@ -102,11 +114,7 @@ def passkey_routes(door: VaultDoor, *, origin: str) -> APIRouter:
         door: the way into the vault.
         origin: the wallet's own origin, from settings.
     """
-
-    async def own_page(request: Request) -> None:
-        require_same_origin(request, origin=origin)
-
-    router = APIRouter(dependencies=[Depends(own_page)], responses=REFUSED)
+    router = APIRouter(dependencies=[Depends(personal(origin))], responses=REFUSED)
     _add_passkeys(router, door)
     _add_account(router, door)
     _add_approvals(router, door)

@@ -6,16 +6,15 @@ from another site is refused, unknown members too. Nothing here decides anything
 
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
-from byoid.service.pages import require_same_origin
 from wallet import asked, card_status, consent, history, portability, presenting, refusals, removal, rights
 from wallet.cards import load_deck
 from wallet.portability import CredentialInfo
 from wallet.vault.contract import Ceremony, PagePost
 from wallet.web.api_errors import REFUSED
-from wallet.web.passkey_routes import COOKIE, Cookie
+from wallet.web.passkey_routes import COOKIE, Cookie, personal
 from wallet.web.receiving_routes import ApiMessage, Link, TheVisit, TheWallet
 
 _MAX_PASSPHRASE: Final = 1024
@@ -91,11 +90,7 @@ class ImportedView(ApiMessage):
 
 def presenting_routes(*, origin: str) -> APIRouter:
     """Return the routes. `app.state.wallet` is the wallet; `origin` its own origin, from settings."""
-
-    async def own_page(request: Request) -> None:
-        require_same_origin(request, origin=origin)
-
-    router = APIRouter(prefix="/api", dependencies=[Depends(own_page)], responses=REFUSED)
+    router = APIRouter(prefix="/api", dependencies=[Depends(personal(origin))], responses=REFUSED)
     _add_requests(router)
     _add_history(router)
     _add_rights(router)

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from byoid.formats.status_list import JWT_MEDIA_TYPE
-from byoid.service.pages import require_same_origin
 from wallet import deferred, offers, receiving, reissue
 from wallet.card_status import CardState
 from wallet.cards import load_deck
@@ -22,7 +21,7 @@ from wallet.provider import STATUS_PATH, NoSuchList
 from wallet.receipts import load_receipt
 from wallet.vault.contract import Ceremony, PagePost
 from wallet.web.api_errors import REFUSED
-from wallet.web.passkey_routes import Cookie
+from wallet.web.passkey_routes import Cookie, personal
 
 _MAX_LINK: Final = 64 << 10
 _LIST: Final[dict[int | str, dict[str, Any]]] = {
@@ -126,11 +125,7 @@ TheWallet = Annotated[Wallet, Depends(_wallet)]
 
 def receiving_routes(*, origin: str) -> APIRouter:
     """Return the routes. `app.state.wallet` is the wallet; `origin` its own origin, from settings."""
-
-    async def own_page(request: Request) -> None:
-        require_same_origin(request, origin=origin)
-
-    router = APIRouter(prefix="/api", dependencies=[Depends(own_page)], responses=REFUSED)
+    router = APIRouter(prefix="/api", dependencies=[Depends(personal(origin))], responses=REFUSED)
     _add_offers(router)
     _add_approval(router)
     _add_later(router)
