@@ -40,6 +40,7 @@ from wallet.receipts import (
 )
 
 _USUAL_BATCH: Final = 5
+_MAX_CARDS: Final = 20  # in one offer: each is given up to a hundred holder keys before anybody knows what comes
 
 
 class OfferedCard(SealedValue):
@@ -207,6 +208,8 @@ def type_of(configuration: Supported) -> str:
 
 async def _look_up(wallet: Wallet, offer: CredentialOffer) -> IssuerContent:
     """Ask the issuer about itself as if the citizen had named it (13.5), and demand that the offer fits."""
+    if len(offer.credential_configuration_ids) > _MAX_CARDS:
+        raise UnsupportedCredential(f"expected an offer of at most {_MAX_CARDS} credentials")
     grants = offer.grants
     named = [each for each in (grants and grants.pre_authorized_code, grants and grants.authorization_code) if each]
     known = await wallet.issuers.discover(

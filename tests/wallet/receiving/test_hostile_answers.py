@@ -82,6 +82,10 @@ LINKS: dict[str, tuple[str, type[ByoidError]]] = {
     ),
     "a code that is empty": (by_value(offer(grants={PRE_AUTHORIZED: {"pre-authorized_code": ""}})), MalformedInput),
     "too large": (by_value(offer(padding="x" * 70_000)), MalformedInput),
+    "more cards than anybody makes keys for": (
+        by_value(offer(credential_configuration_ids=[f"pid-{n}" for n in range(21)])),
+        UnsupportedCredential,
+    ),
     "an issuer that is not there": (by_value(offer(credential_issuer="https://10.0.0.1")), PeerError),
 }
 
