@@ -101,11 +101,19 @@ class Discarded:
 
 
 class ResponseRejected(ByoidError):
-    """A response as a whole is refused (OpenID4VP 8.6). `discarded` says what was wrong with its presentations."""
+    """A response as a whole is refused (OpenID4VP 8.6). `discarded` says what was wrong with its presentations.
+
+    `message` is about the whole; as text, the error tells of the presentations too.
+    """
 
     def __init__(self, message: str, *, discarded: Sequence[Discarded] = ()) -> None:
         super().__init__(message)
+        self.message = message
         self.discarded = tuple(discarded)
+
+    def __str__(self) -> str:
+        why = (f"{each.query_id}: {type(each.error).__name__}: {each.error}" for each in self.discarded)
+        return "; ".join((self.message, *why))
 
 
 class PeerError(ByoidError):

@@ -7,13 +7,15 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
+from byoid.errors import ByoidError
 from byoid.service import cli
+from byoid.service.connection import Conflict
 from byoid.service.jobs import JobRunner
 from byoid.service.migrations import Migrations
 from verifier.app import open_verifier
 from verifier.context import Verifier
 from verifier.jobs import verifier_jobs
-from verifier.services import NewService, add_api_key, add_service
+from verifier.services import NewService, add_api_key, add_service, create_webhook_secret, require_usable
 from verifier.settings import VerifierSettings
 from verifier.tables import VerifierTable, jobs
 
@@ -40,18 +42,28 @@ def add_service_command(
     prefix: Annotated[str, typer.Option(help="x509_hash, x509_san_dns, redirect_uri, …")] = "x509_hash",
     client_name: Annotated[str | None, typer.Option(help="what follows the prefix, if no certificate says it")] = None,
     key_name: Annotated[str | None, typer.Option(help="of the files in the folder of keys")] = None,
-    webhook_url: str | None = None,
-    webhook_secret: Annotated[str | None, typer.Option(envvar="VERIFIER_WEBHOOK_SECRET")] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="is told when transactions are over")] = None,
+    webhook_secret: Annotated[
+        str | None,
+        typer.Option(envvar="VERIFIER_WEBHOOK_SECRET", help="signs webhooks; made and shown if there is none"),
+    ] = None,
 ) -> None:
     """Add a service, and print its first API key."""
-    service = NewService(service_id, name, prefix, client_name, key_name, webhook_url, webhook_secret)
+    secret = create_webhook_secret() if webhook_url and webhook_secret is None else webhook_secret
+    service = NewService(service_id, name, prefix, client_name, key_name, webhook_url, secret)
 
     async def add(verifier: Verifier) -> str:
         now = verifier.clock()
-        await add_service(verifier.store, verifier.sealer, service, now=now)
+        require_usable(service, verifier.settings)
+        try:
+            await add_service(verifier.store, verifier.sealer, service, now=now)
+        except Conflict as error:
+            raise ValueError(f"there is a service {service_id} already") from error
         return await add_api_key(verifier.store, verifier.sealer, service_id=service_id, label="first", now=now)
 
     typer.echo(_run(add))
+    if secret != webhook_secret:
+        typer.echo(f"the secret of its webhooks, not shown again: {secret}", err=True)
 
 
 @app.command()
@@ -59,6 +71,8 @@ def add_key(service_id: str, label: str) -> None:
     """Make an API key for a service and print it; it is not shown again."""
 
     async def add(verifier: Verifier) -> str:
+        if await verifier.store.service(service_id) is None:
+            raise ValueError(f"there is no service {service_id}; `services` lists those that there are")
         return await add_api_key(
             verifier.store, verifier.sealer, service_id=service_id, label=label, now=verifier.clock()
         )
@@ -88,11 +102,18 @@ def services() -> None:
 
 
 def _run(work: Callable[[Verifier], Awaitable[T]]) -> T:
-    async def with_verifier() -> T:
-        async with open_verifier(VerifierSettings.load()) as verifier:
+    async def with_verifier(settings: VerifierSettings) -> T:
+        async with open_verifier(settings) as verifier:
             return await work(verifier)
 
-    return asyncio.run(with_verifier())
+    try:
+        settings = VerifierSettings.load()
+        if settings.profile == "production":
+            MIGRATIONS.require_current(settings.database_url)
+        return asyncio.run(with_verifier(settings))
+    except (ByoidError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
 
 
 if __name__ == "__main__":

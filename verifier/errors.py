@@ -78,4 +78,4 @@ def told_to_services() -> Iterator[None]:
     except TooManyFailures as error:
         raise SlowDown("Too many worthless answers.", headers={"Retry-After": "1"}) from error
     except SessionMismatch as error:
-        raise WrongSession("The result belongs to another browser session.", detail=str(error)) from error
+        raise WrongSession(str(error)) from error

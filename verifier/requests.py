@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from byoid.presentation.dcql import DcqlQuery
 from byoid.relying_party import Begun, State, link
@@ -16,6 +17,7 @@ from byoid.relying_party.messages import (
 from byoid.relying_party.registration import BeyondRegistration, read_registration, require_registered
 from byoid.service import qr
 from byoid.service.database import Conflict
+from byoid.service.loopback import is_loopback
 from byoid.wire_errors import InvalidRequest
 from verifier.context import Verifier
 from verifier.errors import AlreadyAnswered, NotFound, NotRegistered, told_to_services, told_to_wallets
@@ -53,7 +55,12 @@ def _require_registered(verifier: Verifier, service: KnownService, query: DcqlQu
     try:
         require_registered(registration, query)
     except BeyondRegistration as error:
-        raise NotRegistered("The query asks for more than is registered.", detail=str(error)) from error
+        raise NotRegistered(f"The query asks for more than is registered; {_in_ascii(str(error))}") from error
+
+
+def _in_ascii(text: str) -> str:
+    """Return names of claims as a description may hold them (RFC 6749 5.2)."""
+    return text.encode("ascii", "xmlcharrefreplace").decode().translate({ord('"'): "'", ord("\\"): "/"})
 
 
 async def start(verifier: Verifier, service: KnownService, wish: StartTransaction) -> StartedTransaction:
@@ -103,9 +110,13 @@ async def qr_link(verifier: Verifier, service: KnownService, transaction_id: str
     """
     with told_to_services():
         begun = await verifier.party(service).begun(transaction_id)
+    if begun.digital is not None:
+        raise InvalidRequest("A transaction of mode dc_api has no link; start one of mode cross_device for a QR code.")
     text = begun.link(endpoint)
-    if begun.digital is not None or len(text) > _MAX_QR_CHARACTERS:
-        raise InvalidRequest("This request does not fit into a QR code.")
+    if len(text) > _MAX_QR_CHARACTERS:
+        raise InvalidRequest(
+            f"A link of {len(text)} characters does not fit into a QR code; sign requests, or ask less."
+        )
     return text
 
 
@@ -132,9 +143,11 @@ def _started(verifier: Verifier, begun: Begun, endpoint: str) -> StartedTransact
 
 
 def _require_https(verifier: Verifier, wish: StartTransaction) -> None:
-    for url in (wish.redirect_uri, wish.origin):
-        if url is not None and url.startswith("http:") and not verifier.settings.allow_loopback_http:
-            raise InvalidRequest("expected https URLs")
+    for name, url in (("redirect_uri", wish.redirect_uri), ("origin", wish.origin)):
+        if url is None or url.startswith("https:"):
+            continue
+        if not verifier.settings.allow_loopback_http or not is_loopback(urlsplit(url).hostname):
+            raise InvalidRequest(f"{name}: expected https; http is only for this machine, with allow_loopback_http")
 
 
 async def _require_known_ids(verifier: Verifier, query_id: str, wish: StartTransaction) -> None:

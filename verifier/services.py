@@ -2,11 +2,13 @@
 
 import re
 import secrets
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from byoid.encoding import b64u_encode
 from byoid.errors import MalformedInput
@@ -14,6 +16,7 @@ from byoid.keys import PrivateKey
 from byoid.presentation.request import VerifierInfo
 from byoid.relying_party import Client
 from byoid.relying_party.registration import verifier_info
+from byoid.service.loopback import is_loopback
 from byoid.service.outbox import Destination
 from byoid.service.seal import Sealer
 from byoid.service.trust_files import load_signer
@@ -25,6 +28,8 @@ from verifier.store import Store
 PREFIXES: Final = ("x509_hash", "x509_san_dns", "redirect_uri", "verifier_attestation", "pre-registered")
 KEY_PREFIX: Final = "byoid_"
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+_NAMED_PREFIXES: Final = ("x509_san_dns", "verifier_attestation", "pre-registered")
+_WEBHOOK_SECRET: Final = re.compile(r"whsec_[A-Za-z0-9+/]{32,86}={0,2}")
 _MAX_CACHED: Final = 10_000
 T = TypeVar("T")
 
@@ -88,6 +93,49 @@ def load_registration(row: Any, keys: Path) -> str | None:
     return _text(path) if row.key_name and path.exists() else None
 
 
+def require_usable(service: NewService, settings: VerifierSettings) -> None:
+    """Refuse a service that could not ask, or would not be told, when its operator adds it and not when wallets come.
+
+    Raises:
+        ValueError: something is not said, or nobody could reach it.
+        MalformedInput: one of its files cannot be read.
+    """
+    _require_prefix(service)
+    if service.prefix != "redirect_uri" and service.key_name is None:
+        raise ValueError(
+            f"expected --key-name, since {service.prefix} signs: <key>.key and <key>.pem in {settings.keys}"
+        )
+    if service.prefix in _NAMED_PREFIXES and not service.client_name:
+        raise ValueError(f"expected --client-name, which is what follows {service.prefix}: in the client identifier")
+    client = load_client(service, settings.keys)
+    if client.signer is not None and service.prefix != "pre-registered" and not client.signer.x5c:
+        raise ValueError(
+            f"expected the access certificate with its chain in {settings.keys / f'{service.key_name}.pem'}"
+        )
+    if service.webhook_url is not None:
+        _require_webhook(service.webhook_url, service.webhook_secret, loopback_http=settings.allow_loopback_http)
+
+
+def _require_prefix(service: NewService) -> None:
+    if service.prefix not in PREFIXES:
+        raise ValueError(f"expected one of {', '.join(PREFIXES)} as prefix, got {service.prefix}")
+
+
+def _require_webhook(url: str, secret: str | None, *, loopback_http: bool) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (loopback_http and parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise ValueError(
+            "expected an https address as webhook; http is only for this machine, with allow_loopback_http"
+        )
+    if secret is None or not _WEBHOOK_SECRET.fullmatch(secret):
+        raise ValueError("expected a webhook secret as Standard Webhooks has them: whsec_ and base64 of 24 to 64 bytes")
+
+
+def create_webhook_secret() -> str:
+    """Return a new secret that signs webhooks."""
+    return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+
+
 async def add_service(store: Store, sealer: Sealer, service: NewService, *, now: datetime) -> None:
     """Add a service.
 
@@ -95,8 +143,9 @@ async def add_service(store: Store, sealer: Sealer, service: NewService, *, now:
         ValueError: an id that cannot be part of a URL, or another prefix than those that there are.
         Conflict: there is a service of this id.
     """
-    if not _ID.fullmatch(service.id) or service.prefix not in PREFIXES:
-        raise ValueError(f"expected an id of letters, digits and hyphens, and one of {', '.join(PREFIXES)}")
+    if not _ID.fullmatch(service.id):
+        raise ValueError("expected an id of 1 to 64 letters, digits and hyphens")
+    _require_prefix(service)
     row = asdict(service)
     secret = row["webhook_secret"]
     if secret is not None:

@@ -1,11 +1,19 @@
 """What the verifier's operator sets. Environment variables `VERIFIER_…`; every mistake is named at start."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    DirectoryPath,
+    Field,
+    FilePath,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
@@ -22,7 +30,7 @@ class TrustedListSetting(BaseModel):
     # What follows LoTEType/ in the list's own type, such as EUPIDProvidersList, or a whole URI.
     type: str = Field(min_length=1)
     # The certificates (PEM) of those who may sign it, and nobody else.
-    signer: Path
+    signer: FilePath
     # What it may speak about.
     purposes: frozenset[Purpose] = Field(default=ALL_PURPOSES, min_length=1)
 
@@ -56,9 +64,9 @@ class VerifierSettings(ServiceSettings):
 
     # Folder with the keys that services name: <key>.key and <key>.pem (access certificate and chain), and if there are
     # such <key>.attestation.jwt, <key>.registration.jwt and <key>.response.key.
-    keys: Path
+    keys: DirectoryPath
     # Whom to trust (byoid.service.trust_files). A query names lists of it by `source`.
-    trust: Path
+    trust: FilePath
     # Lists whose trusted entities are trusted too, as JSON: [{"url": …, "type": …, "signer": …}].
     trusted_lists: tuple[TrustedListSetting, ...] = ()
     # How often a list is asked at least; sooner, if its next update is.

@@ -3,6 +3,8 @@
 `flow` is pure but for what is injected; `sql` and `fastapi` (extra `rp`) add a store in a database and a router.
 """
 
+from byoid.presentation.same_person import SameClaims, SameHolderKey
+from byoid.relying_party.answers import Answers, ask_age, ask_age_and_residence, ask_residence
 from byoid.relying_party.errors import SessionMismatch, TooManyFailures, TransactionOver, TransactionUnknown
 from byoid.relying_party.flow import Begun, RelyingParty, link
 from byoid.relying_party.memory import InMemoryTransactions
@@ -11,6 +13,7 @@ from byoid.relying_party.statuses import NoStatuses, StatusSource
 from byoid.relying_party.transaction import Mode, Outcome, Progress, State, Transaction, TransactionStore
 
 __all__ = [
+    "Answers",
     "Begun",
     "Client",
     "FixedPolicies",
@@ -22,6 +25,8 @@ __all__ = [
     "Policy",
     "Progress",
     "RelyingParty",
+    "SameClaims",
+    "SameHolderKey",
     "SessionMismatch",
     "State",
     "StatusSource",
@@ -30,5 +35,8 @@ __all__ = [
     "TransactionOver",
     "TransactionStore",
     "TransactionUnknown",
+    "ask_age",
+    "ask_age_and_residence",
+    "ask_residence",
     "link",
 ]

@@ -33,6 +33,20 @@ def ask_age(over: int, *, query_id: str = "pid", format: str = SD_JWT_VC, doctyp
     return {**_credential(query_id, format, doctype), "claims": claims, "claim_sets": [["age"], ["birth"]]}
 
 
+def ask_age_and_residence(
+    over: int, *, query_id: str = "pid", format: str = SD_JWT_VC, doctype: str = PID_DOCTYPE, locality: bool = False
+) -> dict[str, Any]:
+    """Return one credential query that asks both, so that one credential answers and nothing need bind two.
+
+    A wallet holds copies of a credential with a key each, so two queries for it are seldom answered with one key.
+    """
+    age = ask_age(over, query_id=query_id, format=format, doctype=doctype)
+    home = ask_residence(query_id=query_id, format=format, doctype=doctype, locality=locality)
+    claims = [{"id": f"home{number}", **each} for number, each in enumerate(home["claims"])]
+    ids = [each["id"] for each in claims]
+    return {**age, "claims": age["claims"] + claims, "claim_sets": [[*each, *ids] for each in age["claim_sets"]]}
+
+
 def ask_residence(
     *, query_id: str = "pid", format: str = SD_JWT_VC, doctype: str = PID_DOCTYPE, locality: bool = False
 ) -> dict[str, Any]:
@@ -50,9 +64,9 @@ def ask_residence(
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers from the credentials of an accepted result: `{query id: [{format, type, claims, …}]}`."""
+    """Answers from `credentials` that were accepted: by `verify_vp_token`, in a transaction, over the HTTP API."""
 
-    credentials: Mapping[str, Iterable[Mapping[str, Any]]]
+    credentials: Mapping[str, Iterable[Any]]
 
     def is_over(self, years: int, *, today: date) -> bool | None:
         """Tell whether the person is at least `years` old; None if nothing that was shown says so.
@@ -83,8 +97,8 @@ class Answers:
         """Return the claims of each credential; an mdoc's by element, of the namespace that is about the person."""
         for presentations in self.credentials.values():
             for each in presentations:
-                claims = each["claims"]
-                yield claims.get(_NAMESPACES.get(each["type"], ""), {}) if each["format"] == MSO_MDOC else claims
+                format, type_, claims = _shown(each)
+                yield claims.get(_NAMESPACES.get(type_, ""), {}) if format == MSO_MDOC else claims
 
 
 def _credential(query_id: str, format: str, doctype: str) -> dict[str, Any]:
@@ -92,10 +106,19 @@ def _credential(query_id: str, format: str, doctype: str) -> dict[str, Any]:
     return {"id": query_id, "format": format, "meta": meta}
 
 
+def _shown(each: Any) -> tuple[str, str, Mapping[str, Any]]:
+    """Return format, type and claims of a credential: JSON has them as members, the library's types as attributes."""
+    if isinstance(each, Mapping):
+        return each["format"], each["type"], each["claims"]
+    return each.format, each.type, each.claims
+
+
 def _date(claims: Mapping[str, Any]) -> date | None:
-    text = next((claims[name] for name in _BIRTH if name in claims), None)
+    found = next((claims[name] for name in _BIRTH if name in claims), None)
+    if isinstance(found, date):  # a CBOR date, where the claims are an mdoc's own
+        return found
     try:
-        return date.fromisoformat(text) if isinstance(text, str) else None
+        return date.fromisoformat(found) if isinstance(found, str) else None
     except ValueError:
         return None
 

@@ -382,7 +382,7 @@ def _require_session(transaction: Transaction, session: str | None) -> None:
 
 def _reasons(error: ResponseRejected) -> tuple[str, ...]:
     """Return why a response was refused: the response as a whole, and each presentation that was discarded."""
-    return (reason_of(error), *reasons_of(error.discarded))
+    return (f"{type(error).__name__}: {error.message}", *reasons_of(error.discarded))
 
 
 def _back(transaction: Transaction, sent: Sent, code: str | None) -> str | None:

@@ -172,4 +172,6 @@ class FixedPolicies:
 
 
 def _leaf(signer: Signer) -> x509.Certificate:
+    if not signer.x5c:
+        raise ValueError("expected a signer with its access certificate, got one without certificates")
     return x509.load_der_x509_certificate(signer.x5c[0])

@@ -135,6 +135,11 @@ class Transaction:
             return self.outcome.state
         return State.PENDING if self.declined_with is None else State.DECLINED
 
+    @property
+    def credentials(self) -> Mapping[str, Any]:
+        """What was accepted, by credential query; nothing as long as nothing was."""
+        return self.outcome.credentials if self.outcome is not None else {}
+
     def secret_part(self) -> bytes:
         """Return what a store must seal: all that is neither looked up nor counted, and whose it is."""
         return json_dumps({

@@ -113,6 +113,9 @@ async def test_a_wish_that_is_not_sound_starts_nothing(running: Running, wish: d
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
 
 
+ASKED = sd_jwt_query()["credentials"][0]
+
+
 def _with(**members: Any) -> dict[str, Any]:
     return {**definition(sd_jwt_query()), **members}
 
@@ -126,6 +129,9 @@ def _with(**members: Any) -> dict[str, Any]:
         _with(dcql_query={}),
         _with(dcql_query={"credentials": []}),
         _with(dcql_query=sd_jwt_query(["a"], ["a"])),
+        _with(dcql_query={"credentials": [{**ASKED, "clams": [{"path": ["given_name"]}]}]}),
+        _with(dcql_query={"credentials": [{**ASKED, "claims": [{"path": ["address", "country"], "vaules": ["DE"]}]}]}),
+        _with(dcql_query={"credentials": [{**ASKED, "format": "vc+sd-jwt"}]}),
         _with(trust={}),
         _with(trust={"other": {"lists": [LIST]}}),
         _with(trust={"*": {}}),
@@ -311,10 +317,58 @@ async def test_more_than_is_registered_is_not_asked(run: Run, settings: Verifier
         for beyond in (sd_jwt_query(["birthdate"]), mdoc_query()):
             refused = await running.api.put("/api/v1/queries/more", json=definition(beyond))
             assert (refused.status_code, refused.json()["error"]) == (403, "not_registered")
+        odd = await running.api.put("/api/v1/queries/more", json=definition(sd_jwt_query(["straße"], ['say "hi"'])))
+        assert odd.json()["error_description"].endswith("not registered: pid: stra&#223;e, pid: say 'hi'")
         wallet = Wallet(world, running.client)
         request = await wallet.fetch((await running.start("pid"))["link"])
         assert request.verifier_info is not None
         assert request.verifier_info[0].format == "registration_cert"
+
+
+async def test_a_request_that_has_no_link_says_which_would(running: Running) -> None:
+    started = await running.start("pid", mode="dc_api", origin="https://shop.test")
+    refused = await running.api.get(f"/api/v1/transactions/{started['id']}/qr.svg")
+    assert refused.status_code == 400
+    assert "cross_device" in refused.json()["error_description"]
+
+
+async def test_a_forgotten_response_code_is_told_from_a_wrong_session(running: Running, wallet: Wallet) -> None:
+    session, back = "a-session-of-the-shop", "https://shop.test/done"
+    started = await running.start("pid", mode="same_device", session=session, redirect_uri=back)
+    await wallet.complete(started["link"])
+    result = f"/api/v1/transactions/{started['id']}/result"
+    without_code = await running.api.get(result, params={"session": session})
+    elsewhere = await running.api.get(result, params={"session": "another-session-of-it"})
+    assert without_code.status_code == elsewhere.status_code == 403
+    assert "response code" in without_code.json()["error_description"]
+    assert "browser session" in elsewhere.json()["error_description"]
+
+
+async def test_lists_are_named_where_another_was_meant(running: Running) -> None:
+    refused = await running.api.put("/api/v1/queries/mine", json=_with(trust={"*": {"lists": ["issuer"]}}))
+    assert f"no list of trust anchors is called issuer; there are access, {LIST}" in refused.json()["error_description"]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"mode": "same_device", "session": "a-session-of-the-shop", "redirect_uri": "http://shop.test/done"},
+        {"mode": "dc_api", "origin": "http://shop.test"},
+    ],
+    ids=["redirect", "origin"],
+)
+async def test_http_on_a_developers_machine_does_not_reach_others(
+    run: Run, settings: VerifierSettings, wish: dict[str, str]
+) -> None:
+    local = {**settings.model_dump(), "profile": "demo", "allow_loopback_http": True}
+    async with run(VerifierSettings.load(**local)) as running:
+        await running.define("pid", definition(sd_jwt_query()))
+        refused = await running.api.post("/api/v1/transactions", json={"query": "pid", **wish})
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+        assert "expected https" in refused.json()["error_description"]
+        here = {name: value.replace("shop.test", "localhost:8004") for name, value in wish.items()}
+        await running.start("pid", **here)
 
 
 async def test_anothers_registration_is_refused(run: Run, settings: VerifierSettings, world: World) -> None:

@@ -1,14 +1,20 @@
 """The verifier's migrations make the tables that the code expects, on both engines; its commands work."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 from typer.testing import CliRunner
 
 from byoid.encoding import b64u_encode
+from byoid.keys import PrivateKey
 from tests.verifier.world import World
 from verifier.__main__ import MIGRATIONS, app
+
+HOOK = ("--webhook-url", "https://shop.test/hook")
+Command: TypeAlias = Callable[..., Any]  # what typer's runner returns has no public name
 
 
 async def test_migrations_make_what_the_code_expects(database_url: str) -> None:
@@ -16,17 +22,83 @@ async def test_migrations_make_what_the_code_expects(database_url: str) -> None:
     assert await asyncio.to_thread(MIGRATIONS.drift, database_url) == []
 
 
-def test_an_operator_adds_a_service_and_its_keys(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def command(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command of the operator's, over a database that is still empty."""
     for name, value in {
-        "PROFILE": "demo", "PUBLIC_URL": "https://verifier.test", "DATABASE_URL": f"sqlite:///{tmp_path}/v.db",
-        "SEALING_KEYS": "demo:" + b64u_encode(bytes(32)), "KEYS": str(world.folder),
+        "PROFILE": "production", "PUBLIC_URL": "https://verifier.test", "DATABASE_URL": f"sqlite:///{tmp_path}/v.db",
+        "SEALING_KEYS": "k1:" + b64u_encode(bytes(range(32))), "KEYS": str(world.folder),
         "TRUST": str(world.folder / "trust.toml"),
     }.items():  # fmt: skip
         monkeypatch.setenv(f"VERIFIER_{name}", value)
-    runner = CliRunner()
-    assert runner.invoke(app, ["migrate"]).exit_code == 0
-    added = runner.invoke(app, ["add-service", "shop", "Shop", "--key-name", "access-shop"])
-    assert added.output.startswith("byoid_")
-    assert runner.invoke(app, ["add-key", "shop", "second"]).output.startswith("byoid_")
-    assert "1 revoked" in runner.invoke(app, ["revoke-key", "shop", "second"]).output
-    assert "shop\tx509_hash\tShop" in runner.invoke(app, ["services"]).output
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+def test_an_operator_adds_a_service_and_its_keys(command: Command) -> None:
+    assert command("migrate").exit_code == 0
+    assert command("add-service", "shop", "Shop", "--key-name", "access-shop").output.startswith("byoid_")
+    assert command("add-key", "shop", "second").output.startswith("byoid_")
+    assert "1 revoked" in command("revoke-key", "shop", "second").output
+    assert "shop\tx509_hash\tShop" in command("services").output
+
+
+def test_a_webhook_gets_a_secret_that_is_shown_once(command: Command) -> None:
+    command("migrate")
+    hook = ("--key-name", "access-shop", *HOOK)
+    made = command("add-service", "shop", "Shop", *hook)
+    secret = made.stderr.split()[-1]
+    assert made.stdout.startswith("byoid_")
+    assert command("add-service", "other", "Other", *hook, "--webhook-secret", secret).stderr == ""
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("no id", "Shop", "--key-name", "access-shop"), "expected an id"),
+        (("other", "Shop", "--key-name", "access-shop", "--prefix", "x509"), "got x509"),
+        (("other", "Shop"), "--key-name"),
+        (("other", "Shop", "--key-name", "nothing"), "nothing.key"),
+        (("other", "Shop", "--key-name", "bare"), "access certificate"),
+        (("other", "Shop", "--key-name", "access-shop", "--prefix", "x509_san_dns"), "--client-name"),
+        (("other", "Shop", "--key-name", "access-shop", "--webhook-url", "http://shop.test/hook"), "https"),
+        (("other", "Shop", "--prefix", "redirect_uri", *HOOK, "--webhook-secret", "x"), "whsec_"),
+        (("shop", "Shop", "--key-name", "access-shop"), "there is a service shop already"),
+    ],
+    ids=[
+        "id", "prefix", "no key", "no such key", "no certificate", "no name", "webhook in clear", "secret", "twice",
+    ],
+)  # fmt: skip
+def test_a_service_that_could_not_ask_is_not_added(
+    command: Command, world: World, arguments: tuple[str, ...], complaint: str
+) -> None:
+    command("migrate")
+    command("add-service", "shop", "Shop", "--key-name", "access-shop")
+    (world.folder / "bare.key").write_bytes(PrivateKey.generate().to_pem())
+
+    refused = command("add-service", *arguments)
+
+    assert refused.exit_code == 2
+    assert complaint in refused.output.replace("\n", " ")
+    assert command("services").output.splitlines() == ["shop\tx509_hash\tShop"]
+
+
+def test_a_key_is_for_a_service_that_there_is(command: Command) -> None:
+    command("migrate")
+    refused = command("add-key", "nobody", "first")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "there is no service nobody" in refused.stderr
+
+
+def test_a_database_that_is_not_migrated_is_named(command: Command) -> None:
+    refused = command("add-service", "shop", "Shop", "--key-name", "access-shop")
+    assert refused.exit_code == 2
+    assert "migrate" in refused.stderr
+
+
+def test_files_that_there_are_not_are_wrong_settings(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERIFIER_KEYS", "/nowhere")
+    monkeypatch.setenv("VERIFIER_TRUST", "/nowhere/trust.toml")
+    refused = command("settings")
+    assert refused.exit_code == 2
+    assert {"VERIFIER_KEYS:", "VERIFIER_TRUST:"} <= set(refused.stderr.split())

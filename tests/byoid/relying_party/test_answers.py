@@ -1,13 +1,23 @@
 """Answers from what was shown: never more than it says, and None where it says nothing."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from byoid.message import parse_message
 from byoid.presentation.dcql import DcqlQuery
-from byoid.relying_party.answers import MDL_DOCTYPE, PID_DOCTYPE, Answers, ask_age, ask_residence
+from byoid.presentation.status import StatusVerdict
+from byoid.presentation.verify import AcceptedPresentation
+from byoid.relying_party.answers import (
+    MDL_DOCTYPE,
+    PID_DOCTYPE,
+    Answers,
+    ask_age,
+    ask_age_and_residence,
+    ask_residence,
+)
+from byoid.relying_party.messages import CredentialView
 
 TODAY = date(2026, 6, 1)
 
@@ -66,6 +76,34 @@ def test_whether_somebody_lives_somewhere(
     claims: dict[str, Any], country: str, locality: str | None, expected: bool | None
 ) -> None:
     assert shown(claims).lives_in(country, locality) is expected
+
+
+@pytest.mark.parametrize("kind", [AcceptedPresentation, CredentialView])
+def test_every_result_of_the_library_can_be_asked(kind: Any) -> None:
+    claims = {"birthdate": "2008-06-02", "address": {"country": "DE"}}
+    status = StatusVerdict.VALID if kind is AcceptedPresentation else "valid"
+    accepted = kind(
+        format="dc+sd-jwt", type="urn:eudi:pid:1", claims=claims, issuer="Agency", holder_bound=True, status=status
+    )
+    answers = Answers({"pid": (accepted,)})
+    assert (answers.is_over(18, today=TODAY), answers.lives_in("DE")) == (False, True)
+
+
+@pytest.mark.parametrize("born", [date(2008, 6, 1), datetime(2008, 6, 1, tzinfo=UTC)])
+def test_a_date_of_birth_may_still_be_that_of_an_mdoc(born: date) -> None:
+    assert shown({PID_DOCTYPE: {"birth_date": born}}, "mso_mdoc", PID_DOCTYPE).is_over(18, today=TODAY) is True
+
+
+@pytest.mark.parametrize("format_", ["dc+sd-jwt", "mso_mdoc"])
+def test_age_and_residence_are_asked_of_one_credential(format_: str) -> None:
+    asked = ask_age_and_residence(18, format=format_, locality=True)
+    query = parse_message(DcqlQuery, {"credentials": [asked]})
+    preferred, fallback = query.credentials[0].alternatives
+    assert [str(claim.path[-1]) for claim in preferred][1:] == [str(claim.path[-1]) for claim in fallback][1:]
+    assert "18" in str(preferred[0].path[-1])
+    assert "birth" in str(fallback[0].path[-1])
+    assert len(preferred) == 3
+    assert not query.may_show_several
 
 
 @pytest.mark.parametrize("format_", ["dc+sd-jwt", "mso_mdoc"])
