@@ -18,9 +18,11 @@ from byoid.lazy import cached_property
 
 MAX_CBOR_BYTES: Final = 1 << 20
 MAX_CBOR_DEPTH: Final = 16
+MAX_NUMBER_KEYS: Final = 2048  # in all maps of one item together; an MSO has one for each data element
 
 _ENCODED_CBOR = 24
 _INTEGER, _NEGATIVE, _BYTE_STRING, _TEXT, _ARRAY, _MAP, _TAG = range(7)  # major types
+_STRINGS: Final = (_BYTE_STRING, _TEXT)
 # Up to here too few keys fit into one map to be worth looking at them; most credentials are smaller.
 _UNSCANNED_BYTES: Final = 4096
 _PLAIN: Final = frozenset({str, bytes, int, bool, type(None), datetime, date})
@@ -150,7 +152,7 @@ def cbor_loads(data: bytes, *, max_bytes: int = MAX_CBOR_BYTES) -> Any:
     if len(data) > max_bytes:
         raise MalformedInput(f"CBOR of {len(data)} bytes, at most {max_bytes} are accepted")
     if len(data) > _UNSCANNED_BYTES:
-        _refuse_container_keys(data)
+        _refuse_colliding_keys(data)
     return _decode(data, (len(data),))[0]
 
 
@@ -203,23 +205,26 @@ def require_plain(value: Any) -> None:
         raise MalformedInput(f"expected a value that a claim can have, got {kind.__name__}")
 
 
-def _refuse_container_keys(data: bytes) -> None:
-    """Refuse arrays and maps as map keys, by the heads of the items alone.
+def _refuse_colliding_keys(data: bytes) -> None:
+    """Refuse arrays, maps and tags as map keys, and very many numbers, by the heads of the items alone.
 
-    Python hashes a tuple of numbers without a secret: keys made to collide turn 100 kB into seconds of decoding.
-    Whatever else is wrong is left to the decoder.
+    Python hashes numbers, and tuples of them, without a secret: keys made to collide turn 100 kB into seconds of
+    decoding. Whatever else is wrong is left to the decoder.
     """
-    position, containers = 0, [(False, 1)]  # is it a map, and how many items it still lacks
+    position, numbers, containers = 0, 0, [(False, 1)]  # is it a map, and how many items it still lacks
     while containers and position < len(data):
         major, short = divmod(data[position], 32)
         size = 1 << short - 24 if short in _LONG_HEADS else 0
         argument = int.from_bytes(data[position + 1 : position + 1 + size], "big") if size else short
-        position += 1 + size + (argument if major in (_BYTE_STRING, _TEXT) else 0)
+        position += 1 + size + (argument if major in _STRINGS else 0)
+        is_map, lacking = containers[-1]
+        if is_map and lacking % 2 == 0 and major not in _STRINGS:
+            numbers += 1
+            if major in (_ARRAY, _MAP, _TAG) or numbers > MAX_NUMBER_KEYS:
+                raise MalformedInput(f"an array, a map, a tag, or more than {MAX_NUMBER_KEYS} numbers as a key")
         if major == _TAG:
             continue
-        is_map, lacking = containers.pop()
-        if is_map and lacking % 2 == 0 and major in (_ARRAY, _MAP):
-            raise MalformedInput("a CBOR map has an array or a map as a key")
+        containers.pop()
         if lacking > 1:
             containers.append((is_map, lacking - 1))
         if major in (_ARRAY, _MAP) and argument:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from byoid.errors import ClaimMismatch, MalformedInput
 
+MAX_INDEX: Final = 2**31 - 1  # Python's hashes of greater integers can be made to collide by whoever chooses them
 _OBJECT: Final = (dict, Mapping)  # in this order: an abstract base class is slow to ask
 ClaimPath: TypeAlias = tuple[str | int | None, ...]  # a name in an object, an index in an array, None for all elements
 
@@ -22,7 +23,7 @@ def parse_claim_path(value: object) -> ClaimPath:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
         raise MalformedInput(f"a claims path pointer is a non-empty array, got {type(value).__name__}")
     for component in value:
-        if not (component is None or isinstance(component, str) or (type(component) is int and component >= 0)):
+        if not (component is None or isinstance(component, str) or _is_index(component)):
             raise MalformedInput("a claims path pointer consists of strings, nulls and non-negative integers")
     return tuple(value)
 
@@ -53,6 +54,10 @@ def select(claims: Mapping[str, Any], path: ClaimPath) -> list[Any]:
 def matches(value: object, expected: str | int | bool) -> bool:
     """Tell whether a claim has exactly this type and value: `1` is neither `true` nor `1.0` (section 6.3)."""
     return type(value) is type(expected) and value == expected
+
+
+def _is_index(component: object) -> bool:
+    return type(component) is int and 0 <= component <= MAX_INDEX
 
 
 def _step(selected: list[tuple[ClaimPath, Any]], component: str | int | None) -> list[tuple[ClaimPath, Any]]:

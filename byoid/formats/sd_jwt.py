@@ -200,11 +200,12 @@ def check_validity(
         MalformedInput: one of them is not a NumericDate.
     """
     expires, begins, issued = numeric_date(claims, "exp"), numeric_date(claims, "nbf"), numeric_date(claims, "iat")
-    if expires is not None and now >= expires + leeway:
+    # Differences, since a date at the end of time and a leeway have no sum.
+    if expires is not None and now - expires >= leeway:
         raise Expired(f"the SD-JWT expired at {expires.isoformat()}")
-    if begins is not None and now < begins - leeway:
+    if begins is not None and begins - now > leeway:
         raise NotYetValid(f"the SD-JWT is valid from {begins.isoformat()}")
-    if issued is not None and now < issued - leeway:
+    if issued is not None and issued - now > leeway:
         raise NotYetValid(f"the SD-JWT claims to have been issued at {issued.isoformat()}")
     return issued, expires
 

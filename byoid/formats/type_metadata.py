@@ -18,6 +18,7 @@ from byoid.formats.sd_jwt import ProcessedSdJwt
 from byoid.message import Array, Message, parse_message
 
 MAX_TYPES: Final = 8  # in a chain of extended types
+MAX_CLAIMS: Final = 1024  # in one document
 _STRENGTH: Final = ("sha512", "sha384", "sha256")  # strongest first
 _WITHHELD: Final = object()
 
@@ -129,7 +130,7 @@ class TypeMetadata(Message):
     extends: str | None = None
     extends_integrity: str | None = Field(default=None, alias="extends#integrity")
     display: Array[TypeDisplay] | None = None
-    claims: Array[ClaimMetadata] = ()
+    claims: Annotated[Array[ClaimMetadata], Field(max_length=MAX_CLAIMS)] = ()
 
     @model_validator(mode="after")
     def _unique_ids(self) -> Self:
@@ -280,12 +281,18 @@ def _restore(value: Any, path: ClaimPath, withheld: Any) -> Any:
         return {name: _restore(member, (*path, name), withheld) for name, member in value.items()}
     if not isinstance(value, list):
         return value
-    rest = list(value)
     restored: list[Any] = []
-    while rest or (*path, len(restored)) in withheld:
-        place = (*path, len(restored))
-        restored.append(_WITHHELD if place in withheld else _restore(rest.pop(0), place, withheld))
+    for element in value:
+        _restore_withheld(restored, path, withheld)
+        restored.append(_restore(element, (*path, len(restored)), withheld))
+    _restore_withheld(restored, path, withheld)
     return restored
+
+
+def _restore_withheld(restored: list[Any], path: ClaimPath, withheld: Any) -> None:
+    """Append what was withheld at the next places of an array."""
+    while (*path, len(restored)) in withheld:
+        restored.append(_WITHHELD)
 
 
 def _select(issued: Any, path: ClaimPath) -> dict[ClaimPath, Any]:

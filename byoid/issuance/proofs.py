@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from cryptography import x509
 from pydantic import Field, model_validator
 
 from byoid.errors import ClaimMismatch, HolderBindingError, MalformedInput, WrongType
@@ -20,6 +19,7 @@ from byoid.keys import PublicKey
 from byoid.message import Message, NonEmptyArray, parse_message
 from byoid.oauth.jwt import MAX_PROOF_AGE, NumericDate, Trust, numeric_date, require_recent
 from byoid.oauth.key_attestation import VerifiedKeyAttestation, require_levels, verify_key_attestation
+from byoid.trust.certificate import parse_certificate
 
 TYP: Final = "openid4vci-proof+jwt"
 PROOF_TYPES: Final = ("jwt", "attestation")
@@ -248,10 +248,9 @@ def _header_key(jws: Jws, attestation: VerifiedKeyAttestation | None) -> PublicK
 
 def _certified_key(x5c: tuple[bytes, ...]) -> PublicKey:
     # The chain is not followed: the certificate only carries the key; what the issuer trusts is the attestation.
-    try:
-        return PublicKey.from_certificate(x509.load_der_x509_certificate(x5c[0]))
-    except (ValueError, IndexError):
-        raise MalformedInput("the key proof's x5c does not begin with a certificate") from None
+    if not x5c:
+        raise MalformedInput("the key proof's x5c does not begin with a certificate")
+    return PublicKey.from_certificate(parse_certificate(x5c[0]))
 
 
 def _attested_key(key_id: str, attestation: VerifiedKeyAttestation) -> PublicKey:

@@ -5,9 +5,9 @@ contradiction; its order is the order of display.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from byoid.claims import ClaimPath, parse_claim_path
 from byoid.errors import ByoidError
@@ -71,7 +71,10 @@ def require_one_per_locale(displays: Sequence[Any]) -> Sequence[Any]:
     return displays
 
 
-ClaimsDescriptions: TypeAlias = Annotated[NonEmptyArray[ClaimsDescription], AfterValidator(require_consistent)]
+MAX_DESCRIPTIONS: Final = 1024
+ClaimsDescriptions: TypeAlias = Annotated[
+    NonEmptyArray[ClaimsDescription], Field(max_length=MAX_DESCRIPTIONS), AfterValidator(require_consistent)
+]
 
 
 def _kind(component: str | int | None) -> str:

@@ -8,10 +8,12 @@ is refused for a wrong shape or a wrong nonce. Nothing is fetched: status refere
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from byoid.claims import ClaimPath
 from byoid.encoding import b64u_decode
 from byoid.errors import ByoidError, Discarded, MalformedInput, ResponseRejected, WrongType
 from byoid.formats import MSO_MDOC, SD_JWT_VC
@@ -118,6 +120,7 @@ class AuthenticPresentation:
     status: StatusReference | None
     transactions: tuple[str, ...] = ()
     other_status: bool = False  # the issuer states one, by a mechanism that is not looked up here
+    withheld: AbstractSet[ClaimPath] = frozenset()  # array elements that were not disclosed
 
     @property
     def key_identifiers(self) -> frozenset[bytes]:
@@ -220,7 +223,7 @@ def _authentic(
     else:
         raise WrongType(f"expected a presentation in the format {SD_JWT_VC} or {MSO_MDOC}")
     require_right(trust, authentic.issuer, authentic.types)
-    answer(query, authentic, presented=True)  # 2.2: meets all criteria of the query
+    answer(query, authentic, withheld=authentic.withheld)  # 2.2: meets all criteria of the query
     return authentic
 
 
@@ -253,6 +256,7 @@ def _authentic_sd_jwt_vc(
         status=verified.status,
         transactions=transactions,
         other_status=verified.status is None and verified.claims.get("status") is not None,
+        withheld=verified.processed.withheld,
     )
 
 
@@ -300,7 +304,7 @@ def _authentic_mdoc(
         holder_key=verified.device_key,
         issuer=issuer,
         status=verified.status,
-        other_status=verified.status is None and verified.identifier is not None,
+        other_status=verified.status is None and verified.has_status,
     )
 
 

@@ -18,6 +18,7 @@ from byoid.errors import MalformedInput, UntrustedIssuer
 from byoid.formats import MSO_MDOC
 from byoid.keys import PublicKey
 from byoid.trust.anchors import Purpose, TrustAnchors
+from byoid.trust.certificate import parse_certificate
 from byoid.trust.crl import Crls
 from byoid.trust.signers import demanded_purposes, purposes_of_signers, require_pid_provider
 from byoid.trust.x509 import ChainCache, TrustedChain, verify_chain
@@ -148,8 +149,6 @@ def establish_issuer(
 
 
 def _unproven(x5c: Sequence[bytes]) -> TrustedIssuer:
-    try:
-        leaf = x509.load_der_x509_certificate(x5c[0])
-    except (ValueError, IndexError) as error:
-        raise MalformedInput("expected a certificate in the credential") from error
-    return TrustedIssuer(PublicKey.from_certificate(leaf), "unproven")
+    if not x5c:
+        raise MalformedInput("expected a certificate in the credential")
+    return TrustedIssuer(PublicKey.from_certificate(parse_certificate(x5c[0])), "unproven")

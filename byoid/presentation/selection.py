@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from byoid.claims import ClaimPath, locate, matches
 from byoid.encoding import b64u_encode
 from byoid.errors import ClaimMismatch, HolderBindingError, UntrustedIssuer, VerificationError, WrongType
-from byoid.formats import MSO_MDOC, SD_JWT_VC
+from byoid.formats import MSO_MDOC
 
 if TYPE_CHECKING:
     from byoid.presentation.dcql import ClaimsQuery, CredentialQuery, CredentialSetQuery, DcqlQuery, TrustedAuthority
@@ -102,14 +102,14 @@ def match(query: DcqlQuery, held: Sequence[C]) -> Match[C]:
     return Match(answers, tuple(_choice(each, answered) for each in query.sets))
 
 
-def answer(query: CredentialQuery, candidate: C, *, presented: bool = False) -> Answer[C]:
+def answer(query: CredentialQuery, candidate: C, *, withheld: AbstractSet[ClaimPath] = frozenset()) -> Answer[C]:
     """Return how a credential answers a credential query.
 
     Args:
         query: what is asked.
         candidate: the credential.
-        presented: the claims are those of a presentation. Array elements that were not disclosed have left no gap
-            there, so an index stands for any element (RFC 9901 section 7.1 removes them).
+        withheld: array elements that a presentation does not disclose (`ProcessedSdJwt.withheld`). They have left no
+            gap (RFC 9901 section 7.1 removes them), so an index may find its element as many places further on.
 
     Raises:
         WrongType: another format or type.
@@ -126,7 +126,7 @@ def answer(query: CredentialQuery, candidate: C, *, presented: bool = False) -> 
         raise HolderBindingError("expected a credential with holder binding")
     if query.trusted_authorities and not any(_certifies(each, candidate) for each in query.trusted_authorities):
         raise UntrustedIssuer("none of the trusted authorities of the query certifies the issuer")
-    return Answer(candidate, _claim_sets(query, candidate, presented=presented))
+    return Answer(candidate, _claim_sets(query, candidate, withheld))
 
 
 def require_sets(query: DcqlQuery, answered: AbstractSet[str]) -> None:
@@ -164,7 +164,9 @@ def _certifies(authority: TrustedAuthority, candidate: Candidate) -> bool:
             return False
 
 
-def _claim_sets(query: CredentialQuery, candidate: Candidate, *, presented: bool) -> tuple[tuple[ClaimPath, ...], ...]:
+def _claim_sets(
+    query: CredentialQuery, candidate: Candidate, withheld: AbstractSet[ClaimPath]
+) -> tuple[tuple[ClaimPath, ...], ...]:
     """Return the paths of every combination that the credential can satisfy."""
     satisfied = []
     failure: ClaimMismatch | None = None
@@ -172,7 +174,7 @@ def _claim_sets(query: CredentialQuery, candidate: Candidate, *, presented: bool
         paths: dict[ClaimPath, None] = {}
         try:
             for claim in combination:
-                paths.update(dict.fromkeys(_paths(claim, candidate, presented=presented)))
+                paths.update(dict.fromkeys(_paths(claim, candidate, withheld)))
             satisfied.append(tuple(paths))
         except ClaimMismatch as error:
             failure = failure or error
@@ -181,15 +183,34 @@ def _claim_sets(query: CredentialQuery, candidate: Candidate, *, presented: bool
     return tuple(satisfied)
 
 
-def _paths(claim: ClaimsQuery, candidate: Candidate, *, presented: bool) -> list[ClaimPath]:
+def _paths(claim: ClaimsQuery, candidate: Candidate, withheld: AbstractSet[ClaimPath]) -> list[ClaimPath]:
     """Return the concrete paths that a claims query selects."""
     try:
         return _fitting(claim, candidate, claim.path)
     except ClaimMismatch:
-        anywhere = tuple(None if isinstance(component, int) else component for component in claim.path)
-        if not presented or candidate.format != SD_JWT_VC or anywhere == claim.path:
+        if not withheld:
             raise
-        return _fitting(claim, candidate, anywhere)
+        anywhere = tuple(None if isinstance(component, int) else component for component in claim.path)
+        found = [path for path in _fitting(claim, candidate, anywhere) if _moved_up(claim.path, path, withheld)]
+        if not found:
+            raise
+        return found
+
+
+def _moved_up(asked: ClaimPath, found: ClaimPath, withheld: AbstractSet[ClaimPath]) -> bool:
+    """Tell whether a path can be the one asked for: each index at most as much lower as elements are withheld there."""
+    return all(
+        wanted - index <= sum(_is_element_of(asked[:depth], place) for place in withheld) and index <= wanted
+        for depth, (wanted, index) in enumerate(zip(asked, found, strict=True))
+        if isinstance(wanted, int) and isinstance(index, int)
+    )
+
+
+def _is_element_of(array: ClaimPath, place: ClaimPath) -> bool:
+    """Tell whether a place is in this array, or in one beside it in an array above, whose indices have moved too."""
+    return len(place) == len(array) + 1 and all(
+        mine == other or not isinstance(mine, str) for mine, other in zip(array, place, strict=False)
+    )
 
 
 def _fitting(claim: ClaimsQuery, candidate: Candidate, path: ClaimPath) -> list[ClaimPath]:

@@ -21,6 +21,7 @@ from byoid.formats.status_list import (
 )
 from byoid.keys import PublicKey
 from byoid.presentation.authentication import Authenticated, AuthenticPresentation
+from byoid.presentation.issuer_trust import TrustedIssuer
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.x509 import ChainCache, verify_chain
 
@@ -140,20 +141,37 @@ def _signer(
     now: datetime,
     cache: ChainCache | None,
 ) -> PublicKey:
-    """Return the key of who may sign this list: the issuer of a credential, or a status signer.
+    """Return the key of who may sign this list, and for the credentials of every issuer that refers to it.
+
+    One issuer's word never counts for another's credential: who has both could otherwise undo a revocation.
+    """
+    keys = {_signer_for(each.issuer, x5c, anchors, now=now, cache=cache) for each in referring}
+    if len(keys) != 1:
+        raise UntrustedIssuer("the status list would have to be signed by several issuers")
+    return keys.pop()
+
+
+def _signer_for(
+    issuer: TrustedIssuer,
+    x5c: tuple[bytes, ...],
+    anchors: TrustAnchors,
+    *,
+    now: datetime,
+    cache: ChainCache | None,
+) -> PublicKey:
+    """Return the key of the issuer itself, or of a status signer.
 
     The issuer is known by its certificate, or, if it has none, by its key. A status signer stands below an anchor of
-    the purpose STATUS, or below an issuer's own with the extended key usage that says so (Token Status List 10).
+    the purpose STATUS, or below the issuer's own with the extended key usage that says so (Token Status List 10).
     """
-    issuers = [each.issuer for each in referring]
+    chain = issuer.chain
     if not x5c:
-        bare = next((each for each in issuers if each.chain is None), None)
-        if bare is None:
+        if chain is not None:
             raise UntrustedIssuer("expected a certificate chain in the status list token")
-        return bare.key
-    for each in issuers:
-        if each.chain and each.chain.leaf.public_bytes(Encoding.DER) == x5c[0]:
-            return each.key
-    own = [each.chain.anchor for each in issuers if each.chain]
-    trusted = anchors.union(TrustAnchors(replace(a, purposes=a.purposes | {Purpose.STATUS}) for a in own))
-    return verify_chain(x5c, anchors=trusted, purpose=Purpose.STATUS, now=now, cache=cache).public_key
+        return issuer.key
+    if chain is not None:
+        if chain.leaf.public_bytes(Encoding.DER) == x5c[0]:
+            return issuer.key
+        anchor = replace(chain.anchor, purposes=chain.anchor.purposes | {Purpose.STATUS})
+        anchors = anchors.union(TrustAnchors([anchor]))
+    return verify_chain(x5c, anchors=anchors, purpose=Purpose.STATUS, now=now, cache=cache).public_key

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.extensions import ExtensionNotFound
 
 from byoid.errors import MalformedInput, UntrustedIssuer
+from byoid.trust.certificate import UNREADABLE
 
 MAX_CRL_BYTES: Final = 16 << 20
 
@@ -48,12 +49,11 @@ class Crls:
         current = [
             crl for crl in self._by_issuer.get(issuer.subject, ()) if crl.is_current(now) and crl.is_signed_by(issuer)
         ]
-        if any(certificate.serial_number in crl.revoked for crl in current):
-            raise UntrustedIssuer(f"the certificate {certificate.serial_number:x} is revoked by its issuer")
+        serial = f"{certificate.serial_number:x}"
+        if any(serial in crl.revoked for crl in current):
+            raise UntrustedIssuer(f"the certificate {serial} is revoked by its issuer")
         if not current and not self.accept_missing:
-            raise UntrustedIssuer(
-                f"no current revocation list of the issuer of certificate {certificate.serial_number:x}"
-            )
+            raise UntrustedIssuer(f"no current revocation list of the issuer of certificate {serial}")
 
 
 class _Crl:
@@ -63,8 +63,9 @@ class _Crl:
         try:
             critical = _critical_extensions(crl)
             self.issuer, self.next_update = crl.issuer, crl.next_update_utc
-            self.revoked = frozenset(entry.serial_number for entry in crl)
-        except (ValueError, TypeError) as error:  # parsed only now
+            # As text: numbers made to collide would take hours, and the signature is verified only later.
+            self.revoked = frozenset(f"{entry.serial_number:x}" for entry in crl)
+        except UNREADABLE as error:  # parsed only now
             raise MalformedInput("the revocation list cannot be read") from error
         if critical:
             raise MalformedInput(f"revocation list with the critical extension {critical[0].dotted_string}")
@@ -86,7 +87,7 @@ def _parse(der: bytes) -> x509.CertificateRevocationList:
         raise MalformedInput(f"revocation list of {len(der)} bytes, at most {MAX_CRL_BYTES} are accepted")
     try:
         return x509.load_der_x509_crl(der)
-    except (ValueError, x509.InvalidVersion) as error:
+    except UNREADABLE as error:
         raise MalformedInput("expected a DER revocation list") from error
 
 

@@ -19,6 +19,7 @@ from byoid.errors import Expired, MalformedInput, NotYetValid, Replayed, Untrust
 from byoid.jose import UnsignedJws, parse_jws, prepare_jws, verify_jws, x5c_header
 from byoid.message import Array, Message, NonEmptyArray, parse_message
 from byoid.trust.anchors import Purpose, TrustAnchor, TrustAnchors, subject_of
+from byoid.trust.certificate import parse_certificate
 from byoid.trust.x509 import TrustedChain, verify_chain
 
 TYPE: Final = "trustlist+jwt"
@@ -336,16 +337,11 @@ def _is_good(service: ServiceInformation, now: datetime) -> bool:
         return False
 
 
-# What `cryptography` says of a certificate, some of it only when an extension is looked at.
-_BROKEN: Final = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-
-
 def _anchor(name: str, purposes: frozenset[Purpose], listed: PkiObject, source: str) -> TrustAnchor | None:
     try:
-        certificate = x509.load_der_x509_certificate(base64.b64decode(listed.val, validate=True))
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        return TrustAnchor(certificate, purposes, source, pinned=not constraints.ca, name=name)
-    except x509.ExtensionNotFound:
-        return TrustAnchor(certificate, purposes, source, pinned=True, name=name)
-    except _BROKEN:  # one entity's broken certificate must not take the others' trust away
+        certificate = parse_certificate(base64.b64decode(listed.val, validate=True))
+    except (MalformedInput, ValueError):  # one entity's broken certificate must not take the others' trust away
         return None
+    constraints = [each.value for each in certificate.extensions if isinstance(each.value, x509.BasicConstraints)]
+    is_authority = any(each.ca for each in constraints)
+    return TrustAnchor(certificate, purposes, source, pinned=not is_authority, name=name)

@@ -21,6 +21,7 @@ from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PublicKey
 from byoid.lazy import cached_property
 from byoid.trust.anchors import Period, Purpose, TrustAnchor, TrustAnchors, country_names, period_of, subject_of
+from byoid.trust.certificate import parse_certificate
 from byoid.trust.crl import Crls
 from byoid.trust.profiles import CA_EXTENSIONS, DOCUMENT_SIGNER, MAX_CHAIN, STATUS_SIGNER, profile_of
 
@@ -170,10 +171,7 @@ def _parse(x5c: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     longest = max(map(len, x5c))
     if longest > MAX_CERTIFICATE_BYTES:
         raise MalformedInput(f"certificate of {longest} bytes, at most {MAX_CERTIFICATE_BYTES} are accepted")
-    try:
-        return tuple(map(x509.load_der_x509_certificate, x5c))
-    except (ValueError, TypeError, x509.InvalidVersion) as error:
-        raise MalformedInput("expected DER certificates") from error
+    return tuple(map(parse_certificate, x5c))
 
 
 def _first_trusted(
@@ -333,5 +331,3 @@ def _extension(certificate: x509.Certificate, kind: type[T]) -> T | None:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except ValueError as error:
-        raise MalformedInput("the certificate has extensions that cannot be read") from error

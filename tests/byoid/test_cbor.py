@@ -10,6 +10,7 @@ import cbor2
 import pytest
 
 from byoid.cbor import (
+    MAX_NUMBER_KEYS,
     EncodedCbor,
     cbor_dumps,
     cbor_head,
@@ -173,6 +174,10 @@ def test_cbor_is_refused(encoded: bytes) -> None:
         pytest.param(bytes.fromhex("a1" + "01" + "a1" + "8000"), id="array as a key within"),
         pytest.param(bytes.fromhex("a1" + "c0" + "80" + "00"), id="array behind a tag as a key"),
         pytest.param(bytes.fromhex("a2" + "190100" + "430a0b0c" + "80" + "00"), id="array as a key after long items"),
+        pytest.param(bytes.fromhex("a1" + "d903ec" + "6a323032362d30322d3238" + "00"), id="date as a key"),
+        pytest.param(cbor_dumps(dict.fromkeys(range(MAX_NUMBER_KEYS + 1))), id="many numbers"),
+        pytest.param(cbor_dumps([{n: {-n: 0.5}} for n in range(1, MAX_NUMBER_KEYS)]), id="many numbers in small maps"),
+        pytest.param(cbor_dumps({n + 0.5: 0 for n in range(MAX_NUMBER_KEYS + 1)}), id="many fractions"),
     ],
 )
 def test_keys_made_to_collide_are_refused_before_they_are_hashed(item: bytes) -> None:
@@ -186,6 +191,8 @@ def test_keys_made_to_collide_are_refused_before_they_are_hashed(item: bytes) ->
         {"a": [1, [2, {"b": {}}]], "c": {1: [], 2: [{}]}, 3: EncodedCbor(b"\x80")},
         [[], {}, [{}], {"x": []}],
         {1 << 40: 1.5, -300: "text" * 100, b"key": None},
+        dict.fromkeys(range(MAX_NUMBER_KEYS)),
+        {str(n): n for n in range(2 * MAX_NUMBER_KEYS)},
     ],
 )
 def test_big_items_with_plain_keys_pass(value: Any) -> None:

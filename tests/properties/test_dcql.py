@@ -108,7 +108,7 @@ def test_what_a_wallet_shows_satisfies_the_verifier_and_nothing_else_is_shown(
 
     shown = verify_sd_jwt_vc(held.present(chosen), issuer_key=KEY.public, binding=NoHolderBinding(), now=NOW)
 
-    answer(query, Shown(shown.claims), presented=True)
+    answer(query, Shown(shown.claims), withheld=shown.processed.withheld)
     needed = {path[:length] for path in chosen for length in range(1, len(path) + 1)}
     for path in shown.disclosed_paths:
         assert path in needed or any(path[: len(each)] == each for each in chosen)

@@ -128,6 +128,7 @@ class MobileSecurityObject:
     """What the issuer signed: digests of all elements, the device key, the document type, the validity, the status.
 
     `status` is the place in a status list, `identifier` the entry of an identifier list; usually there is one at most.
+    `has_status` says that the issuer states something, by these or by other means.
     """
 
     digest_algorithm: str
@@ -138,6 +139,7 @@ class MobileSecurityObject:
     validity: ValidityInfo
     status: StatusReference | None
     identifier: IdentifierReference | None
+    has_status: bool
 
 
 def parse_mobile_security_object(payload: bytes | None) -> MobileSecurityObject:
@@ -164,6 +166,7 @@ def parse_mobile_security_object(payload: bytes | None) -> MobileSecurityObject:
         validity=ValidityInfo.from_map(member(value, "validityInfo", dict)),
         status=StatusReference.from_claim(status),
         identifier=IdentifierReference.from_claim(status),
+        has_status=status is not None,
     )
 
 

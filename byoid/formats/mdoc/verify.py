@@ -43,6 +43,7 @@ class VerifiedMdoc:
     """An mdoc whose issuer signed it; and whose device answered this session, unless it came from its issuer.
 
     `namespaces` holds what the issuer signed, `device_namespaces` what the device asserted and was allowed to.
+    `has_status` is true also for a status by other means than the two that are read.
     """
 
     doctype: str
@@ -52,6 +53,7 @@ class VerifiedMdoc:
     validity: ValidityInfo
     status: StatusReference | None
     identifier: IdentifierReference | None
+    has_status: bool
 
     @property
     def valid_until(self) -> datetime:
@@ -207,4 +209,5 @@ def _verified(
         validity=mso.validity,
         status=mso.status,
         identifier=mso.identifier,
+        has_status=mso.has_status,
     )

@@ -435,6 +435,15 @@ def test_dates_reach_from_1970_to_the_end_of_the_year_9999(value):
     assert moment.timestamp() == value
 
 
+@pytest.mark.parametrize("leeway", [timedelta(0), timedelta(days=1)])
+def test_dates_at_the_ends_of_time_are_dates_whatever_the_leeway(leeway, forge):
+    check_validity({"exp": 253_402_300_799, "nbf": 0, "iat": 0}, now=forge.now, leeway=leeway)
+    with pytest.raises(NotYetValid):
+        check_validity({"nbf": 253_402_300_799}, now=forge.now, leeway=leeway)
+    with pytest.raises(Expired):
+        check_validity({"exp": 0}, now=forge.now, leeway=leeway)
+
+
 def test_no_error_shows_a_claim_value(forge):
     secrets = ["Erika", "s3cret-salt"]
     for case in (MALFORMED | UNSIGNED).values():

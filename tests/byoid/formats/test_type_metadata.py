@@ -12,6 +12,7 @@ from byoid.errors import ClaimMismatch, DigestMismatch, MalformedInput
 from byoid.formats.holder_binding import NoHolderBinding
 from byoid.formats.sd_jwt_vc import HeldSdJwtVc, verify_sd_jwt_vc
 from byoid.formats.type_metadata import (
+    MAX_CLAIMS,
     check_claims,
     integrity_of,
     parse_type_metadata,
@@ -175,13 +176,22 @@ def test_extending_types_must_not_loosen(base, child):
         rendering({"uri": "https://x", "properties": {"contrast": "low"}}),
         rendering({"uri": "https://x", "properties": {}}),
         rendering({"uri": "https://x", "properties": {"contrast": "high"}}, {"uri": "https://y"}),
-        {"extends": 1}, {"vct": 1},
+        {"extends": 1}, {"vct": 1}, {"claims": [claim("a", 2**31)]},
     ],
     ids=str,
 )  # fmt: skip
 def test_documents_against_the_rules_are_refused(members):
     with pytest.raises(MalformedInput):
         parse_type_metadata(json_dumps({"vct": TYPE} | members))
+
+
+@pytest.mark.hostile
+def test_a_type_has_not_more_claims_than_the_limit():
+    claims = [claim("a", place) for place in range(MAX_CLAIMS + 1)]
+
+    assert len(parse_type_metadata(document(claims=claims[1:])).claims) == MAX_CLAIMS
+    with pytest.raises(MalformedInput):
+        parse_type_metadata(document(claims=claims))
 
 
 @pytest.mark.hostile

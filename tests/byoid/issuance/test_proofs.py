@@ -138,6 +138,17 @@ def test_a_proof_with_a_certificate_proves_the_certificates_key(
     assert verify(jwt=(jwt,))[0].key == wallet_provider.key.public
 
 
+@pytest.mark.hostile
+def test_a_certificate_of_a_version_that_does_not_exist_is_malformed(
+    verify: Verify, proof: Make, wallet_provider: Any
+) -> None:
+    version_5 = wallet_provider.x5c[0].replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020104"), 1)
+    jwt = proof(key=wallet_provider.key, header={"x5c": x5c_header([version_5])})
+
+    with pytest.raises(MalformedInput):
+        verify(jwt=(jwt,))
+
+
 def test_an_attested_proof_gives_every_attested_key(
     verify: Verify, proof: Make, attestation: Make, now: datetime
 ) -> None:

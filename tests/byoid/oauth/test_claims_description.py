@@ -4,7 +4,7 @@ import pytest
 
 from byoid.errors import MalformedInput
 from byoid.message import Message, parse_message
-from byoid.oauth.claims_description import ClaimsDescriptions
+from byoid.oauth.claims_description import MAX_DESCRIPTIONS, ClaimsDescriptions
 
 
 class Described(Message):
@@ -24,6 +24,10 @@ def test_descriptions_keep_their_order_and_their_paths() -> None:
     assert not described.claims[0].mandatory
 
 
+def test_as_many_descriptions_as_the_limit_are_read() -> None:
+    assert len(parse(*(["a", 2**31 - 1 - n] for n in range(MAX_DESCRIPTIONS))).claims) == MAX_DESCRIPTIONS
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "paths",
@@ -40,6 +44,8 @@ def test_descriptions_keep_their_order_and_their_paths() -> None:
         pytest.param((["a", -1],), id="negative index"),
         pytest.param((["a", True],), id="boolean"),
         pytest.param((["a", 1.5],), id="fraction"),
+        pytest.param((["a", 2**31],), id="index whose hash can be chosen"),
+        pytest.param(tuple(["a", n] for n in range(MAX_DESCRIPTIONS + 1)), id="too many"),
         pytest.param((), id="no description"),
     ],
 )
