@@ -242,13 +242,18 @@ async def _pick(
 def _proposal(
     consent_id: str, pending: PendingConsent, picked: Sequence[Picked], presentations: Sequence[Presentation]
 ) -> Proposal:
-    """Say what will be done: the digest is over the request and the option as they were shown."""
+    """Say what will be done: the digest is over all that was shown, and all that decides what is sent and to whom.
+
+    A presentation without a holder's signature has no bytes among the inputs, and the signature of an mdoc doesn't
+    cover what is released: option and copy do.
+    """
     shown = {
         "request": pending.request,
+        "metadata": pending.metadata,
         "asker": pending.asker.to_value(),
         "cautions": list(pending.cautions),
         "transactions": [each.to_value() for each in pending.transactions],
-        "options": [[each.query.id, each.option.to_value()] for each in picked],
+        "options": [[each.query.id, each.option.to_value(), each.copy.id] for each in picked],
     }
     return Proposal(
         action=Action.PRESENT,

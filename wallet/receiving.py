@@ -99,7 +99,7 @@ async def propose(
         action=Action.RECEIVE,
         consent_id=receipt.id,
         option=" ".join(chosen),
-        shown=sha256(json_dumps(shown.to_value())).digest(),
+        shown=sha256(json_dumps([shown.to_value(), *_behind(receipt)])).digest(),
         key_proofs=KeyProofs(
             audience=receipt.issuer.metadata.credential_issuer, key_ids=tuple(key.id for key in receipt.keys)
         ),
@@ -145,6 +145,11 @@ async def decline(wallet: Wallet, visit: Visit, receipt_id: str) -> None:
         ItemNotFound: there is none.
     """
     await abandon(wallet, visit, await load_receipt(wallet, visit, receipt_id), reason=Reason.DECLINED)
+
+
+def _behind(receipt: Receipt) -> tuple[object, ...]:
+    """Return what decides to whom what is sent, and which card is replaced: approved together with what was shown."""
+    return receipt.offer.to_wire(), receipt.issuer.to_value(), receipt.content.reissue_of
 
 
 async def _sweep_keys(wallet: Wallet, visit: Visit) -> None:

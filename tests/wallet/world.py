@@ -32,7 +32,7 @@ from wallet.tables import VaultTable, WalletTable
 from wallet.telling import TellingDoor
 from wallet.vault import ceremonies
 from wallet.vault.context import Vault
-from wallet.vault.contract import Ceremony, LocalDoor, PagePost
+from wallet.vault.contract import Ceremony, LocalDoor, PagePost, Proposal, VaultDoor
 from wallet.vault.kek import FileKek
 from wallet.verifier_client import VerifierClient
 from wallet.verifier_files import load_verifiers
@@ -124,3 +124,16 @@ class Citizen:
     async def visit(self) -> Visit:
         """Open the wallet."""
         return await self.wallet.visit(self.cookie)
+
+
+@dataclass
+class WatchedDoor:
+    """The way into the vault, which remembers what was proposed to it."""
+
+    door: VaultDoor
+    proposals: list[Proposal] = field(default_factory=list)
+
+    async def run(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run one of the vault's operations."""
+        self.proposals += [each for each in args if isinstance(each, Proposal)]
+        return await self.door.run(operation, *args, **kwargs)

@@ -1,17 +1,19 @@
 """A live session alone presents nothing: only an assertion for exactly this request, this option and these bytes."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps, json_object
 from byoid.errors import BadSignature, ByoidError, MalformedInput
+from byoid.issuance.reuse_policy import ReuseMethod
 from tests.peers.dishonest_verifier import VerifierPeer, sd_jwt
-from tests.wallet.world import Citizen
+from tests.wallet.world import Citizen, WatchedDoor
 from wallet.accounts import lock_wallet
 from wallet.asked import Choice, PendingConsent
-from wallet.cards import load_card, load_copies, mark_used
+from wallet.cards import load_card, load_copies, load_copy, mark_used
 from wallet.consent import choose, decline
 from wallet.content_tables import Kind
 from wallet.contents import ItemChanged, ItemNotFound
@@ -35,6 +37,49 @@ async def chosen(holder: Any, verifier: VerifierPeer) -> tuple[Any, Any, Any]:
     visit = await holder.visit()
     ceremony = await choose(holder.wallet, visit, view.id, Choice(cards=view.suggested))
     return visit, view, ceremony
+
+
+async def _exchange_metadata(holder: Any, consent_id: str) -> None:
+    """Another key to encrypt the answer to."""
+    visit = await holder.visit()
+    kept = await visit.contents.get(Kind.CONSENT, consent_id, now=holder.wallet.clock())
+    pending = PendingConsent.model_validate(kept.value)
+    async with holder.wallet.contents.transaction() as tx:
+        await visit.contents.change(tx, kept, pending.model_copy(update={"metadata": {}}).to_value())
+
+
+async def _exchange_copy(holder: Any, consent_id: str) -> None:
+    """The other copy of the card is next."""
+    visit = await holder.visit()
+    kept = await visit.contents.get(Kind.CONSENT, consent_id, now=holder.wallet.clock())
+    chosen = PendingConsent.model_validate(kept.value).chosen
+    assert chosen is not None
+    copy = await load_copy(visit.contents, chosen.copies[0].copy_id, now=holder.wallet.clock())
+    async with holder.wallet.contents.transaction() as tx:
+        await mark_used(visit.contents, tx, copy, relying_party="other")
+
+
+async def _exchange_nothing(holder: Any, consent_id: str) -> None:
+    """The same again."""
+
+
+@pytest.mark.parametrize(
+    ("exchange", "same"), [(_exchange_nothing, True), (_exchange_metadata, False), (_exchange_copy, False)]
+)
+async def test_the_approval_commits_to_what_no_signature_covers(
+    new_holder: Any, verifier: VerifierPeer, exchange: Any, same: bool
+) -> None:
+    holder = await new_holder()
+    holder.wallet = replace(holder.wallet, door=(door := WatchedDoor(holder.wallet.door)))
+    await holder.add_sd_jwt(copies=2, reuse=ReuseMethod.ROTATING_BATCH)
+    visit, view, _ = await chosen(holder, verifier)
+    if exchange is not _exchange_copy:
+        await _exchange_copy(holder, view.id)  # so that one copy is next, and not one of two
+        await choose(holder.wallet, visit, view.id, Choice(cards=view.suggested))
+    await exchange(holder, view.id)
+    await choose(holder.wallet, visit, view.id, Choice(cards=view.suggested))
+
+    assert (door.proposals[-1].shown == door.proposals[-2].shown) is same
 
 
 async def test_without_a_choice_nothing_is_approved(holder: Any, verifier: VerifierPeer) -> None:

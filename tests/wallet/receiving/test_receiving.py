@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ from byoid.oauth.private_key_jwt import verify_client_assertion
 from byoid.service.http import TOTAL_SECONDS
 from byoid.signing import SoftwareSigner
 from tests.peers.dishonest_issuer import URL, DishonestIssuer, Making, link, offer
+from tests.wallet.world import Citizen, WatchedDoor
 from wallet.accounts import lock_wallet
 from wallet.cards import load_card, load_cards, load_copies, load_deck, mark_used, open_copy
 from wallet.context import Wallet
@@ -22,7 +24,7 @@ from wallet.deferred import collect_due, load_promises
 from wallet.history import Reason, Result, Transaction, load_history
 from wallet.issuer_client import IssuerClient
 from wallet.offers import catalogue, open_link, preview, start_from_catalogue
-from wallet.receipts import OutOfTurn, UnsupportedCredential
+from wallet.receipts import OutOfTurn, UnsupportedCredential, change_receipt, load_receipt
 from wallet.receiving import IssuerUnavailable, Received, approve, decline, enter_transaction_code, propose
 from wallet.reissue import due_cards, start_reissue
 from wallet.vault.contract import NotApproved, WalletLocked
@@ -542,3 +544,20 @@ async def test_an_offer_ends_by_itself_and_its_keys_are_swept_at_the_next_one(
     await decline(wallet, visit, receipt.id)
 
     assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 1, "keys": 6}
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("exchanged", [False, True])
+async def test_the_approval_commits_to_where_the_code_goes(wallet: Wallet, exchanged: bool) -> None:
+    """The preview names no endpoints; the citizen approves them all the same."""
+    wallet = replace(wallet, door=(door := WatchedDoor(wallet.door)))
+    visit = await (await Citizen(wallet).register()).visit()
+    receipt = await open_link(wallet, visit, link(offer()))
+    for _ in range(2):  # the second time, the receipt is at the stage that it keeps
+        await propose(wallet, visit, receipt.id)
+    receipt = await load_receipt(wallet, visit, receipt.id)
+    server = receipt.issuer.server.model_copy(update={"token_endpoint": f"{URL}/elsewhere"} if exchanged else {})
+    await change_receipt(visit, receipt, issuer=receipt.issuer.model_copy(update={"server": server}))
+    await propose(wallet, visit, receipt.id)
+
+    assert (door.proposals[1].shown == door.proposals[2].shown) is not exchanged
