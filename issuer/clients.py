@@ -54,13 +54,14 @@ class HttpRequest:
     """What a protocol step may know of an HTTP request.
 
     `headers` gives every value of the fields that steps read, by lower-case name; `certificate` is the client's, from a
-    trusted proxy.
+    trusted proxy, which also says whether it has verified the chain.
     """
 
     method: str
     url: str
     headers: Mapping[str, Sequence[str]]
     certificate: x509.Certificate | None = None
+    chain_verified: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ async def authenticate_client(
             raise InvalidClient("client authentication by a wallet attestation is needed")
         return Client(client_id, dpop_jkt=dpop_jkt, once=once)
     if registered.authentication in _TLS:
-        _require_certificate(registered, request.certificate)
+        _require_certificate(registered, request)
     else:
         once = (*once, _verify_assertion(issuer, registered, assertion))
     return Client(
@@ -255,13 +256,13 @@ def _certificate_hash(request: HttpRequest) -> str | None:
     return certificate_hash_b64u(request.certificate) if request.certificate else None
 
 
-def _require_certificate(client: RegisteredClient, certificate: x509.Certificate | None) -> None:
-    if certificate is None:
+def _require_certificate(client: RegisteredClient, request: HttpRequest) -> None:
+    if (certificate := request.certificate) is None:
         raise InvalidClient("this client must authenticate with its certificate")
     shown = certificate_hash_b64u(certificate)
     listed = any(compare_digest(shown, each) for each in client.certificates)
     # Whoever signs their own certificate chooses its subject: a name counts only where the proxy verified a chain.
     by_name = client.authentication == "tls_client_auth" and client.subject is not None
-    named = by_name and certificate.subject.rfc4514_string() == client.subject
+    named = by_name and request.chain_verified and certificate.subject.rfc4514_string() == client.subject
     if not listed and not named:
         raise InvalidClient("the certificate is not one of this client")

@@ -29,6 +29,7 @@ JWT: Final = "application/jwt"
 _FIELDS: Final = {
     name.lower().encode(): name.lower() for name in ("Authorization", DPOP_HEADER, ATTESTATION_HEADER, POP_HEADER)
 }
+_VERIFIED: Final = "client-cert-verified"  # ours: RFC 9440 leaves to agreement how a proxy says it
 R = TypeVar("R", CredentialRequest, DeferredCredentialRequest)
 
 
@@ -45,7 +46,9 @@ def http_request(issuer: Issuer, request: Request) -> HttpRequest:
         if (name := _FIELDS.get(raw_name)) is not None:
             headers.setdefault(name, []).append(value.decode("latin-1"))
     url = issuer.origin + request.scope["path"]
-    return HttpRequest(request.method, url, headers, _certificate(issuer, request))
+    certificate = _certificate(issuer, request)
+    verified = certificate is not None and request.headers.getlist(_VERIFIED) == ["SUCCESS"]
+    return HttpRequest(request.method, url, headers, certificate, verified)
 
 
 def answer(message: Message, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

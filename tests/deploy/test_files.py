@@ -38,7 +38,7 @@ def test_the_nginx_file_is_what_its_linter_wants() -> None:
 def test_no_part_of_the_nginx_file_lets_through_what_clients_say_of_themselves() -> None:
     """A server or location that sets one header for its upstream sets none of those above it."""
     above, _, inside = (DEPLOY / "nginx" / "nginx.conf").read_text().partition("server {")
-    assert above.count("proxy_set_header") == 5
+    assert above.count("proxy_set_header") == 6
     assert "proxy_set_header" not in inside
 
 

@@ -1,9 +1,12 @@
 """The header in which a trusted proxy says the client's certificate (RFC 9440 2.4): nobody else's word counts."""
 
+from base64 import b64encode
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.requests import Request
 
 from byoid.keys import PrivateKey
@@ -15,8 +18,9 @@ from issuer.wire import http_request
 from tests.conftest import NOW
 
 
-def request(*values: bytes) -> Request:
+def request(*values: bytes, verified: tuple[bytes, ...] = ()) -> Request:
     headers = [(b"client-cert", value) for value in values]
+    headers += [(b"client-cert-verified", value) for value in verified]
     return Request({
         "type": "http", "method": "POST", "path": "/token", "headers": headers, "client": ("10.0.0.1", 1),
         "scheme": "https", "server": ("issuer.test", 443), "query_string": b"", "root_path": "",
@@ -56,8 +60,19 @@ async def test_a_self_signed_certificate_with_the_name_of_a_client_is_refused(is
         )
 
     issuer.clients = {client.client_id: client.model_copy(update={"authentication": "tls_client_auth"})}
-    assert (
-        await authenticate_client(
-            issuer, HttpRequest("POST", "https://issuer.test/token", {}, certificate), client_id="wallet.test"
-        )
-    ).authenticated
+    shown = HttpRequest("POST", "https://issuer.test/token", {}, certificate)
+    with pytest.raises(InvalidClient):  # the proxy, as we deliver it, asks for any certificate and verifies none
+        await authenticate_client(issuer, shown, client_id="wallet.test")
+    verified = replace(shown, chain_verified=True)
+    assert (await authenticate_client(issuer, verified, client_id="wallet.test")).authenticated
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("says", [(), (b"NONE",), (b"FAILED:self signed",), (b"success",), (b"SUCCESS", b"FAILED")])
+def test_a_chain_counts_as_verified_only_where_the_proxy_says_so_once(issuer: Any, says: tuple[bytes, ...]) -> None:
+    certificate = make_root(SubjectName("wallet"), key=PrivateKey.generate(), now=NOW).certificate
+    shown = b":" + b64encode(certificate.public_bytes(Encoding.DER)) + b":"
+
+    assert not http_request(issuer, request(shown, verified=says)).chain_verified
+    assert http_request(issuer, request(shown, verified=(b"SUCCESS",))).chain_verified
+    assert not http_request(issuer, request(verified=(b"SUCCESS",))).chain_verified

@@ -45,12 +45,14 @@ class Company:
 
     def __init__(self, peer: Peer, says: Any = OURS) -> None:
         self.peer = peer
+        self.verified = "SUCCESS"
         self.says: list[str] = [rfc9440(says)] if isinstance(says, x509.Certificate) else says
         spoil = {f"headers@{step}": self.headers for step in ("token", "par", "credential", "deferred", "notification")}
         self.wallet: Wallet = peer.wallet(client_id=CLIENT, provider=None, uses_dpop=False, spoil=spoil)
 
     def headers(self, headers: dict[str, str]) -> Any:
-        return httpx2.Headers([*headers.items(), *(("Client-Cert", each) for each in self.says)])
+        verified = {"Client-Cert-Verified": self.verified}
+        return httpx2.Headers([*(headers | verified).items(), *(("Client-Cert", each) for each in self.says)])
 
     async def redeem(self) -> httpx2.Response:
         offer, tx_code = await self.peer.offer("pid_sd_jwt")
@@ -112,6 +114,9 @@ async def test_a_client_named_by_subject_is_known_by_a_chain_that_the_proxy_veri
     async with open_tls("tls_client_auth", subject=renewed.subject.rfc4514_string()) as peer:
         assert (await Company(peer, renewed).redeem()).status_code == 200
         assert (await Company(peer, certificate("Somebody else")).redeem()).status_code == 401
+        unverified = Company(peer, renewed)
+        unverified.verified = "FAILED:self-signed certificate"
+        assert (await unverified.redeem()).status_code == 401
 
 
 @pytest.mark.hostile
