@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from byoid.keys import PrivateKey as PrivateKey
     from byoid.keys import PublicKey as PublicKey
     from byoid.presentation.authentication import PresentationRequest as PresentationRequest
+    from byoid.presentation.authentication import authenticate as authenticate
     from byoid.presentation.dcql import DcqlQuery as DcqlQuery
     from byoid.presentation.issuer_trust import X509Trust as X509Trust
+    from byoid.presentation.status import verify_statuses as verify_statuses
     from byoid.presentation.verify import VerifiedResponse as VerifiedResponse
+    from byoid.presentation.verify import accept as accept
     from byoid.presentation.verify import verify_vp_token as verify_vp_token
     from byoid.signing import Signer as Signer
     from byoid.signing import SoftwareSigner as SoftwareSigner
@@ -42,9 +45,12 @@ _HOME: Final = {
     "VerificationError": "byoid.errors",
     "VerifiedResponse": "byoid.presentation.verify",
     "X509Trust": "byoid.presentation.issuer_trust",
+    "accept": "byoid.presentation.verify",
+    "authenticate": "byoid.presentation.authentication",
     "prepare_mdoc": "byoid.formats.mdoc.issue",
     "prepare_sd_jwt_vc": "byoid.formats.sd_jwt_vc",
     "sign": "byoid.signing",
+    "verify_statuses": "byoid.presentation.status",
     "verify_vp_token": "byoid.presentation.verify",
 }
 

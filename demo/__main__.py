@@ -109,7 +109,14 @@ async def _invite(state: State, agency: AgencyClient, services: tuple[ServiceCli
         print(f"  {service.service.name} asks: {started['wallets'][0]['link']}")
     print(f"  issuer         {state.url('issuer')}/.well-known/openid-credential-issuer")
     print(f"  verifier       {state.url('verifier')}/api/v1/openapi.json")
-    print(f"  try queries    {state.url('verifier')}/playground", flush=True)
+    print(f"  try queries    {state.url('verifier')}/playground")
+    for service in services:
+        print(f"  API key of {service.service.name}: {service.key}")
+    print("A shop of its own, at http://localhost:8004, which asks over the verifier's HTTP API:")
+    shop = services[-1]
+    print(
+        f"  VERIFIER_URL={state.url('verifier')} VERIFIER_KEY={shop.key} node demo/http_service/service.mjs", flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, Final
 from cryptography import x509
 
 from byoid.keys import PrivateKey
+from byoid.relying_party.answers import PID_DOCTYPE
 from byoid.service.trust_files import load_signer
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
@@ -30,6 +31,7 @@ class Service:
     identifier: str
     purpose: dict[str, str]
     claims: tuple[tuple[str, ...], ...]  # of the PID: what it has registered to ask for, and asks for
+    mdoc_elements: tuple[str, ...] = ()  # of the PID as mdoc: registered too
 
     @property
     def query(self) -> dict[str, Any]:
@@ -49,7 +51,7 @@ SHOP: Final = Service(
     "shop", "Moorladen", "NTRDE-HRB200",
     {"en": "To give you the price for residents.", "de": "Um Ihnen den Preis für Einheimische zu geben.",
      "fr": "Pour vous accorder le tarif résident.", "es": "Para darle el precio para residentes."},
-    (("address", "country"),),
+    (("address", "country"),), ("resident_country",),
 )  # fmt: skip
 SERVICES: Final = (LIBRARY, SHOP)
 PLAYGROUND: Final = "playground"
@@ -115,7 +117,6 @@ def _leaf(
 
 def _register(folder: Path, service: Service, *, now: datetime) -> None:
     """Write the registration certificate: who the service is, and what it may ask for."""
-    query = service.query["credentials"][0]
     registrar = load_signer(folder / "registrar.key", folder / "registrar.pem")
     claims = RegistrationClaims.model_validate(
         {
@@ -133,11 +134,20 @@ def _register(folder: Path, service: Service, *, now: datetime) -> None:
             "exp": int((now + timedelta(days=90)).timestamp()),
             "purpose": [{"lang": language, "value": text} for language, text in service.purpose.items()],
             "intended_use_id": f"{service.id}-1",
-            "credentials": [{"format": query["format"], "meta": query["meta"], "claim": query["claims"]}],
+            "credentials": _registered(service),
         }
     )
     unsigned = prepare_registration(claims, algorithm=registrar.algorithm, x5c=registrar.x5c)
     (folder / f"access-{service.id}.registration.jwt").write_text(sign_now(unsigned, registrar.key), "ascii")
+
+
+def _registered(service: Service) -> list[dict[str, Any]]:
+    query = service.query["credentials"][0]
+    registered = [{"format": query["format"], "meta": query["meta"], "claim": query["claims"]}]
+    if service.mdoc_elements:
+        paths = [{"path": [PID_DOCTYPE, element]} for element in service.mdoc_elements]
+        registered.append({"format": "mso_mdoc", "meta": {"doctype_value": PID_DOCTYPE}, "claim": paths})
+    return registered
 
 
 def _write_trust(folder: Path, roots: dict[str, Authority]) -> None:

@@ -112,7 +112,7 @@ def verifier_settings(state: State) -> VerifierSettings:
         **_common(state, "verifier"),
         keys=state.pki,
         trust=state.pki / "trust.toml",
-        wallet_endpoints=(f"{state.url('wallet')}/authorize",),
+        wallet_endpoints=({"name": "Demo wallet", "endpoint": f"{state.url('wallet')}/authorize"},),
         status_minimum="PT1S",
         playground_service=PLAYGROUND,
     )

@@ -26,6 +26,7 @@ from byoid.oauth.form import parse_form
 from byoid.relying_party.errors import SessionMismatch, TooManyFailures, TransactionOver, TransactionUnknown
 from byoid.relying_party.flow import Begun, RelyingParty
 from byoid.relying_party.transaction import Mode, Transaction
+from byoid.service import qr
 
 COOKIE: Final = "__Host-byoid-presentation"
 REQUEST_OBJECT: Final = "application/oauth-authz-req+jwt"
@@ -57,7 +58,10 @@ def router(party: RelyingParty) -> APIRouter:
 
 
 class Door:
-    """The person's side: begins transactions for a browser session, and gives results to that session only."""
+    """The person's side: begins transactions for a browser session, and gives results to that session only.
+
+    The cookie names one transaction: a page that offers two ways to a wallet has a door, with a cookie, for each.
+    """
 
     def __init__(self, party: RelyingParty, *, cookie: str = COOKIE) -> None:
         self._party = party
@@ -89,6 +93,14 @@ class Door:
         begun = await self.begin(response, policy_id, redirect_uri=redirect_uri)
         response.headers["location"] = begun.link(wallet)
         return response
+
+    async def qr_code(self, policy_id: str, wallet: str = "openid4vp://") -> Response:
+        """Begin for a wallet on another device, and draw the link that it scans, as SVG."""
+        cookies = Response()
+        begun = await self.begin(cookies, policy_id, mode=Mode.CROSS_DEVICE)
+        drawn = Response(qr.svg(begun.link(wallet)), media_type="image/svg+xml", headers=_NO_STORE)
+        drawn.headers["set-cookie"] = cookies.headers["set-cookie"]
+        return drawn
 
     async def result(self, request: Request) -> Transaction:
         """Return the transaction of this browser, for `Depends`; its `outcome` is None as long as nobody answered.
