@@ -47,6 +47,7 @@ _BY_CODE: Final = {
     "invalid_client_attestation": "error-wallet-not-accepted",
     "use_fresh_attestation": "error-wallet-not-accepted",
 }
+_GONE: Final = {404, 410}  # what a link or a code led to is no longer there
 # The narrowest class that is named here decides.
 _BY_CLASS: Final[dict[str, str]] = {
     "TransactionCodeNeeded": "error-transaction-code-missing",
@@ -87,12 +88,14 @@ _BY_CLASS: Final[dict[str, str]] = {
     OAuthError.__name__: "error-refused",
     ByoidError.__name__: UNKNOWN,
 }
-MESSAGE_IDS: Final = frozenset({*_BY_CODE.values(), *_BY_CLASS.values()})
+MESSAGE_IDS: Final = frozenset({*_BY_CODE.values(), *_BY_CLASS.values(), "error-gone"})
 
 
 def message_id(error: Exception) -> str:
     """Return the id of the message for an error."""
     if type(error) is PeerError and error.code in _BY_CODE:
         return _BY_CODE[error.code]
+    if type(error) is PeerError and error.status in _GONE:
+        return "error-gone"
     names = (cls.__name__ for cls in type(error).__mro__)
     return next((_BY_CLASS[name] for name in names if name in _BY_CLASS), UNKNOWN)

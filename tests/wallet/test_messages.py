@@ -29,6 +29,12 @@ def test_a_peers_code_says_more_than_that_it_refused() -> None:
     assert message_id(PeerError("refused", code="something_else")) == "error-peer"
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_is_no_longer_there_is_no_fault_of_the_other_side(status: int) -> None:
+    assert message_id(PeerError("refused", status=status)) == "error-gone"
+    assert message_id(PeerError("refused", code="invalid_grant", status=status)) == "error-offer-used"
+
+
 def test_our_own_class_says_more_than_a_peers_code() -> None:
     assert message_id(receiving.TransactionCodeRefused("refused", code="invalid_grant")) == "error-transaction-code"
 

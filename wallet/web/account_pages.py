@@ -33,7 +33,10 @@ async def welcome(request: Request, site: SiteContext) -> Response:
     try:
         await site.visit(request)
     except NotSignedIn:
-        return site.render(request, "welcome.html", next=after, after=_query(after), asked=after.startswith(_ASKED))
+        locked = "locked" in request.query_params
+        return site.render(
+            request, "welcome.html", next=after, after=_query(after), asked=after.startswith(_ASKED), locked=locked
+        )
     return see_other(after)
 
 
@@ -134,7 +137,7 @@ async def lock(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Lock the wallet everywhere."""
     await site.form(request)
     await site.door.run(accounts.lock_wallet, visit.cookie)
-    return _signed_out()
+    return _signed_out("/welcome?locked=1")
 
 
 @router.get("/settings/journal")
@@ -191,8 +194,8 @@ async def _account(site: Site, visit: Visit) -> AccountView:
     return await site.door.run(accounts.view_account, visit.cookie)
 
 
-def _signed_out() -> Response:
-    response = see_other("/welcome")
+def _signed_out(to: str = "/welcome") -> Response:
+    response = see_other(to)
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response
 

@@ -104,6 +104,12 @@ async def scan_page(request: Request, site: SiteContext, visit: Visitor) -> Resp
     return site.render(request, "scan.html", visit=visit, tab="add")
 
 
+@router.get("/open")
+async def open_nothing(visit: Visitor) -> Response:
+    """Lead back whoever changes the language of the page that refused a link."""
+    return see_other("/add")
+
+
 @router.post("/open")
 async def open_link(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Open a link that was scanned or pasted: an offer or a request."""
@@ -165,6 +171,12 @@ async def fetch_offer(receipt_id: str, request: Request, site: SiteContext, visi
     """Fetch an offer, now that the citizen has agreed."""
     await site.form(request)
     await offers.fetch_offer(site.wallet, visit, receipt_id)
+    return see_other(f"/offers/{receipt_id}")
+
+
+@router.get("/offers/{receipt_id}/fetch")
+async def offer_fetched(receipt_id: str, visit: Visitor) -> Response:
+    """Lead back whoever changes the language of the page that says why an offer could not be fetched."""
     return see_other(f"/offers/{receipt_id}")
 
 

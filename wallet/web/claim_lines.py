@@ -134,6 +134,22 @@ def _word(value: bool | bytes | int) -> str:
     return _SEX[value]
 
 
+class Foreign(str):
+    """A text of somebody else in another language than the page: a screen reader must know which (WCAG 2.2 3.1.2)."""
+
+    lang: str
+
+
+def spoken(text: str, lang: str | None, language: str) -> str:
+    """Return a text, marked if its language is not the page's; one of no language is taken as the page's."""
+    tag = (lang or language).replace("_", "-")
+    if tag.lower().partition("-")[0] == language:
+        return text
+    foreign = Foreign(text)
+    foreign.lang = tag
+    return foreign
+
+
 def in_language(displays: Sequence[Any], language: str) -> Any | None:
     """Return the display in a language, or its nearest: the same language of another country, English, the first."""
 
@@ -145,9 +161,14 @@ def in_language(displays: Sequence[Any], language: str) -> Any | None:
     return min(displays, key=rank, default=None)
 
 
+def technical(path: ClaimPath) -> bool:
+    """Tell whether a path leads to what is about the credential, not about the citizen."""
+    return len(path) == 1 and path[0] in _TECHNICAL
+
+
 def _label(description: ClaimsDescription, language: str) -> str | None:
     display = in_language(description.display or (), language)
-    return display.name if display else None
+    return spoken(display.name, display.locale, language) if display and display.name else None
 
 
 def readable(name: str) -> str:

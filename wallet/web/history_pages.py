@@ -10,7 +10,15 @@ from starlette.responses import Response
 from wallet import history, rights
 from wallet.cards import load_cards
 from wallet.context import Visit
-from wallet.web.history_views import claim_labels, deletion_draft, entry_view, history_line, report_draft, shown_words
+from wallet.web.history_views import (
+    claim_labels,
+    confirm_entry_deletion,
+    deletion_draft,
+    entry_view,
+    history_line,
+    report_draft,
+    shown_words,
+)
 from wallet.web.site import PageRoute, Site, SiteContext, Visitor, see_other
 
 router: Final = APIRouter(route_class=PageRoute)
@@ -37,6 +45,14 @@ async def entry_page(entry_id: str, request: Request, site: SiteContext, visit: 
     say = site.catalogue(request)
     entry = entry_view(item, claim_labels(await load_cards(visit.contents), say), say)
     return site.render(request, "entry.html", visit=visit, tab="history", entry=entry)
+
+
+@router.get("/history/{entry_id}/deletion")
+async def entry_deletion_page(entry_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
+    """Ask whether an entry is really to be deleted."""
+    item = await history.load_entry(visit.contents, entry_id, now=site.wallet.clock())
+    confirm = confirm_entry_deletion(item.id, site.catalogue(request))
+    return site.render(request, "confirm.html", visit=visit, tab="history", confirm=confirm)
 
 
 @router.post("/history/{entry_id}/deletion")
@@ -69,7 +85,8 @@ async def data_deletion_sent(entry_id: str, request: Request, site: SiteContext,
 async def report_page(entry_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Show how to report a service to the authority that supervises it (ARF TS8)."""
     item = await history.load_entry(visit.contents, entry_id, now=site.wallet.clock())
-    draft = report_draft(item, site.catalogue(request))
+    say = site.catalogue(request)
+    draft = report_draft(item, claim_labels(await load_cards(visit.contents), say), say)
     contacts = rights.authority_contacts(item, draft)
     return _rights_page(request, site, visit, item, kind="report", draft=draft, contacts=contacts)
 

@@ -11,7 +11,8 @@ from wallet.cards import MDOC, Card
 from wallet.history import ClaimNames, Entry, HistoryItem, Reason, Result, Transaction
 from wallet.requests import Caution
 from wallet.rights import Draft
-from wallet.web.claim_lines import ClaimLines, readable
+from wallet.web.account_views import Confirm
+from wallet.web.claim_lines import ClaimLines, readable, technical
 from wallet.web.request_views import CAUTIONS, in_own_language
 
 ClaimLabels: TypeAlias = Mapping[str, ClaimLines]
@@ -50,8 +51,22 @@ DELETION: Final = (
 )
 REPORT: Final = (
     "Report about %(name)s",
-    "Dear Sir or Madam,\n\non %(day)s the service %(name)s (%(number)s) asked for data from my identity wallet. My "
-    "wallet warned me: %(warnings)s.\n\nI think that this request was unlawful or suspicious, and report it to you.",
+    "Dear Sir or Madam,\n\non %(day)s the service %(name)s asked for data from my identity wallet.\n\nI think that "
+    "this request was unlawful or suspicious, and report it to you.",
+)
+ASKED: Final = "Asked for:"
+WARNED: Final = "My wallet warned me:"
+AGREED: Final = {
+    "urn:eudi:sca:payment:1": "A payment",
+    "urn:eudi:sca:login_risk_transaction:1": "A sign-in",
+    "urn:eudi:sca:account_access:1": "Access to your accounts",
+    "urn:eudi:sca:emandate:1": "A direct debit mandate",
+}
+ENTRY_DELETION: Final = (
+    "Delete this entry?",
+    "Without the entry you can no longer prove here what was shared.",
+    "Keep it",
+    "Delete it",
 )
 _SENT: Final = frozenset({Reason.SENDING, Reason.NO_ANSWER, Reason.REFUSED_BY_SERVICE})
 _SIGNS: Final = {Transaction.PRESENTATION: "↑", Transaction.DELETION: "✕", Transaction.DPA_REPORT: "!"}
@@ -137,7 +152,7 @@ def entry_view(item: HistoryItem, labels: ClaimLabels, catalogue: Catalogue) -> 
         presented=_named(entry.list_of_claims_presented, labels),
         requested=_named(entry.list_of_claims_requested, labels),
         warnings=tuple(catalogue.gettext(CAUTIONS[Caution(each)][0]) for each in entry.warnings),
-        transactions=entry.transactional_data,
+        transactions=tuple(_agreed(each, catalogue) for each in entry.transactional_data),
         country=catalogue.country(party.country) if party.country else "",
         identifiers=tuple(each.identifier for each in party.identifier),
         contacts=party.contact,
@@ -174,15 +189,24 @@ def deletion_draft(item: HistoryItem, labels: ClaimLabels, catalogue: Catalogue)
     return _draft(DELETION, catalogue, day=catalogue.day(item.entry.time.date()), names=", ".join(names))
 
 
-def report_draft(item: HistoryItem, catalogue: Catalogue) -> Draft:
+def report_draft(item: HistoryItem, labels: ClaimLabels, catalogue: Catalogue) -> Draft:
     """Write a report to an authority, in the citizen's language."""
     entry, say = item.entry, catalogue.gettext
-    warnings = ", ".join(say(CAUTIONS[Caution(each)][0]) for each in entry.warnings)
     number = ", ".join(each.identifier for each in entry.party.identifier)
-    return _draft(
-        REPORT, catalogue, day=catalogue.day(entry.time.date()), name=entry.party.name, number=number or "?",
-        warnings=warnings or "/",
-    )  # fmt: skip
+    name = f"{entry.party.name} ({number})" if number else entry.party.name
+    draft = _draft(REPORT, catalogue, day=catalogue.day(entry.time.date()), name=name)
+    asked = dict.fromkeys(name for each in _named(entry.list_of_claims_requested, labels) for name in each.names)
+    warnings = [say(CAUTIONS[Caution(each)][0]) for each in entry.warnings]
+    facts = ((ASKED, list(asked)), (WARNED, warnings))
+    told = (f"\n\n{say(heading)} {', '.join(listed)}." for heading, listed in facts if listed)
+    return Draft(subject=draft.subject, text=draft.text + "".join(told))
+
+
+def confirm_entry_deletion(entry_id: str, catalogue: Catalogue) -> Confirm:
+    """Ask before an entry is deleted: it may be the only proof."""
+    heading, what, no, yes = (catalogue.gettext(text) for text in ENTRY_DELETION)
+    place = f"/history/{entry_id}"
+    return Confirm(heading, (what,), yes, no, back=place, action=f"{place}/deletion")
 
 
 def _draft(texts: tuple[str, str], catalogue: Catalogue, **values: str) -> Draft:
@@ -218,10 +242,21 @@ def _named(claims: tuple[ClaimNames, ...], labels: ClaimLabels) -> tuple[Named, 
     return tuple(
         Named(
             each.credential_identifier,
-            tuple(dict.fromkeys(_name(path, labels.get(each.credential_identifier)) for path in each.claims)),
+            tuple(
+                dict.fromkeys(
+                    _name(path, labels.get(each.credential_identifier)) for path in each.claims if not technical(path)
+                )
+            ),
         )
         for each in claims
     )
+
+
+def _agreed(logged: str, catalogue: Catalogue) -> str:
+    """Write a transaction that was agreed to: what it was, and its number."""
+    type_, _, number = logged.partition(" ")
+    what = catalogue.gettext(AGREED[type_]) if type_ in AGREED else type_
+    return f"{what} ({number})" if number else what
 
 
 def _name(path: ClaimPath, card: ClaimLines | None) -> str:
@@ -245,6 +280,10 @@ def every_text() -> set[str]:
         *DECLINED,
         *DELETION,
         *REPORT,
+        ASKED,
+        WARNED,
+        *AGREED.values(),
+        *ENTRY_DELETION,
         UNCLEAR,
         REFUSED,
     }

@@ -88,5 +88,5 @@ def _face(card: OfferedCard, issuer: str, catalogue: Catalogue) -> OfferedFace:
         look=views.look(display, seed=card.type),
         state=views.state_view(CardState.VALID, catalogue),
         claims=tuple(dict.fromkeys(writer.label(path) for path in leaves)),
-        description=(display.description or "") if display else "",
+        description=views.description(display, catalogue),
     )

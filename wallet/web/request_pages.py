@@ -43,6 +43,13 @@ async def decline(consent_id: str, request: Request, site: SiteContext, visit: V
     return site.render(request, "request_done.html", visit=visit, done=done, back=back)
 
 
+@router.get("/requests/{consent_id}/decline")
+@router.get("/refusals/{refusal_id}")
+async def answered(visit: Visitor) -> Response:
+    """Lead on whoever changes the language of the page after a no: what was said is in the history."""
+    return see_other("/history")
+
+
 @router.post("/refusals/{refusal_id}")
 async def tell_refused(refusal_id: str, request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Tell a service that the wallet has refused its request."""

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Final
+
+from babel.numbers import format_currency
 
 from byoid.service.i18n import Catalogue
 from wallet.asked import AskedCredential, AskedSet, CardOption, ConsentView, UnusableCard
@@ -12,7 +15,7 @@ from wallet.matching import ShownClaim
 from wallet.requests import Asker, Caution
 from wallet.transactions import ShownTransaction
 from wallet.web.card_formats import FORMATS
-from wallet.web.claim_lines import ClaimLines, Line, readable
+from wallet.web.claim_lines import ClaimLines, Line, readable, spoken
 from wallet.web.views import state_view
 
 # By caution: the headline, and what it means. `%(host)s` is where the answer would go.
@@ -37,8 +40,8 @@ CAUTIONS: Final = {
         "needed.",
     ),
     Caution.DISCLOSURE_POLICY: (
-        "The issuer does not want this card shown to them", "Who issued the card has said whom it is for, and they are "
-        "not among them. You may still decide to share it.",
+        "The authority does not want this card shown to them", "Who issued the card has said whom it is for, and they "
+        "are not among them. You may still decide to share it.",
     ),
     Caution.ANSWER_ELSEWHERE: (
         "Your answer would go to another address", "The address %(host)s is not among those for which their identity "
@@ -47,8 +50,8 @@ CAUTIONS: Final = {
 }  # fmt: skip
 # What is said of an issuer's policy that has no words of its own, by whether it can be read.
 OBJECTIONS: Final = {
-    True: "Its issuer has named whom it is for, and they are not among them.",
-    False: "Its issuer has a rule about who may see it, which your wallet can’t read.",
+    True: "The authority has named whom it is for, and they are not among them.",
+    False: "The authority has a rule about who may see it, which your wallet can’t read.",
 }
 _NOT_FOR_THIS: Final = frozenset({Caution.UNREGISTERED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
 _ALARMING: Final = frozenset({Caution.UNSIGNED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
@@ -60,15 +63,19 @@ TRANSACTIONS: Final = {
 }
 # Members of TS12's payloads that people name otherwise than their last part.
 MEMBERS: Final = {
-    "payee.name": "To", "payee.id": "Account or number of the recipient", "payee.website": "Website of the recipient",
-    "amount": "Amount", "currency": "Currency", "transaction_id": "Number of the transaction", "action": "What for",
+    "payee.name": "To", "amount": "Amount", "payee.id": "Account or number of the recipient",
+    "payee.website": "Website of the recipient", "action": "What for",
     "service": "Service", "date_time": "Time", "execution_date": "Day of payment", "description": "Description",
     "purpose": "Purpose", "creditor_id": "Number of the creditor", "reference_number": "Reference",
     "start_date": "From", "end_date": "Until", "recurrence.frequency": "How often",
     "recurrence.start_date": "First time", "recurrence.end_date": "Last time", "recurrence.number": "How many times",
     "pisp.legal_name": "Paid through", "aisp.legal_name": "Who gets access",
-    "amount_estimated": "Amount is an estimate",
+    "amount_estimated": "Amount is an estimate", "transaction_id": "Number of the transaction",
 }  # fmt: skip
+_MEMBERS: Final = tuple(MEMBERS)  # in the order in which they are shown
+_MANDATED: Final = "payment_payload."  # a mandate's payment is read like any other
+_ANSWERS: Final = {"yes": "Yes", "no": "No"}
+_MONEY: Final = "#,##0.00\u00a0¤¤"
 
 
 @dataclass(frozen=True)
@@ -207,10 +214,10 @@ def in_own_language(texts: Sequence[Text], catalogue: Catalogue) -> str:
 def nearest(texts: Mapping[str, str], language: str) -> str:
     """Return the text in a language, or the nearest there is."""
     for wanted in (language, "en", ""):
-        found = next((text for lang, text in texts.items() if lang.lower().partition("-")[0] == wanted), None)
+        found = next((lang for lang in texts if lang.lower().partition("-")[0] == wanted), None)
         if found is not None:
-            return found
-    return next(iter(texts.values()), "")
+            return spoken(texts[found], found, language)
+    return next((spoken(text, lang, language) for lang, text in texts.items()), "")
 
 
 def _query(
@@ -277,12 +284,31 @@ def _caution(caution: Caution, asker: Asker, catalogue: Catalogue) -> CautionVie
 
 
 def _transaction(transaction: ShownTransaction, catalogue: Catalogue) -> TransactionView:
+    values = {line.name: line.value for line in transaction.lines}
+    for amount, currency in (("amount", "currency"), (f"{_MANDATED}amount", f"{_MANDATED}currency")):
+        if amount in values and currency in values:
+            values[amount] = _money(values[amount], values.pop(currency), catalogue)
+    lines = tuple(_member(name, values[name], catalogue) for name in sorted(values, key=_place))
+    return TransactionView(catalogue.gettext(TRANSACTIONS[transaction.type]), lines)
+
+
+def _place(name: str) -> tuple[bool, int]:
+    own = name.removeprefix(_MANDATED)
+    return own != name, _MEMBERS.index(own) if own in MEMBERS else len(_MEMBERS)
+
+
+def _member(name: str, value: str, catalogue: Catalogue) -> Line:
     say = catalogue.gettext
-    lines = tuple(
-        Line(say(MEMBERS[line.name]) if line.name in MEMBERS else readable(line.name.replace(".", " ")), line.value)
-        for line in transaction.lines
+    own = name.removeprefix(_MANDATED)
+    label = say(MEMBERS[own]) if own in MEMBERS else readable(own.replace(".", " "))
+    return Line(label, say(_ANSWERS[value]) if value in _ANSWERS else value)
+
+
+def _money(amount: str, currency: str, catalogue: Catalogue) -> str:
+    """Write an amount as people of this language do, with no digit of it lost; the currency by its code."""
+    return str(
+        format_currency(Decimal(amount), currency, _MONEY, locale=catalogue.language, decimal_quantization=False)
     )
-    return TransactionView(say(TRANSACTIONS[transaction.type]), lines)
 
 
 def _web(address: str | None) -> str:

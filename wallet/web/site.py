@@ -37,6 +37,7 @@ class Frame:
     tab: str = ""
     locked: bool = False
     recovery_usable_at: datetime | None = None
+    here: str = "/"  # where to go on once the wallet is unlocked
 
 
 @dataclass
@@ -88,7 +89,8 @@ class Site:
     ) -> HTMLResponse:
         """Render a page, with its frame if somebody is signed in."""
         session = visit.session if visit else None
-        frame = Frame(True, tab, session.locked, session.recovery_usable_at) if session else Frame()
+        here = safe_next(_path(request)) if request.method == "GET" else "/"
+        frame = Frame(True, tab, session.locked, session.recovery_usable_at, here) if session else Frame()
         script_texts = texts.script_texts(self.catalogue(request))
         return self.pages.render(request, template, frame=frame, script_texts=script_texts, **view)
 
@@ -168,8 +170,11 @@ def to_welcome(request: Request) -> RedirectResponse:
     """Send somebody who is not signed in to the welcome page; a page that was asked for comes afterwards."""
     if request.method != "GET" or request.url.path == "/":
         return see_other("/welcome")
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return see_other(f"/welcome?{urlencode({'next': path}, quote_via=quote)}")
+    return see_other(f"/welcome?{urlencode({'next': _path(request)}, quote_via=quote)}")
+
+
+def _path(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def safe_next(path: str | None) -> str:

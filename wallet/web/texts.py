@@ -23,6 +23,7 @@ HEADINGS: Final = {
     "error-not-signed-in": "Please open your wallet again",
     "error-locked": "Your wallet is locked",
     "error-too-early": "Not yet",
+    "error-gone": "This no longer works",
     "error-offer-used": "This offer no longer works",
     "error-transaction-code": "The code is not right",
     "error-transaction-code-missing": "The code is missing",
@@ -34,8 +35,9 @@ HEADINGS: Final = {
 HEADING: Final = "That did not work"
 
 TEXTS: Final = {
-    "error-peer-denied": "The other side said no. If you don’t know why, ask them.",
+    "error-peer-denied": "It was cancelled or refused on the other page. If that was not you, ask them why.",
     "error-issuer-denied": "The authority did not issue the card. Ask them why.",
+    "error-gone": "The link or code was used before, or its time is over. Ask for a new one.",
     "error-offer-used": "An offer works once and for a short time. Ask the authority for a new one.",
     "error-transaction-code": "Look again at the message in which you got the code. After several wrong tries the "
     "offer stops working, and you need a new one.",
@@ -63,14 +65,14 @@ TEXTS: Final = {
     "error-forged": "What came does not carry a valid signature: it was changed on its way, or somebody pretends to be "
     "somebody else. Your wallet stopped here to protect you.",
     "error-wrong-type": "Something else came than was announced. Your wallet stopped here to protect you.",
-    "error-expired": "Its time is over. Ask for a new link or code.",
+    "error-expired": "This has expired. Ask for a new link or code.",
     "error-not-yet-valid": "It is not valid yet. Try again later.",
     "error-not-yours": "What came was made for another wallet. Your wallet did not keep it.",
     "error-mismatch": "What came does not fit what was announced. Your wallet stopped here to protect you.",
     "error-replayed": "This was used before. Ask for a new link or code.",
-    "error-revoked": "The card has been revoked by its issuer. Ask them why.",
-    "error-suspended": "The card is suspended for now. Ask its issuer why.",
-    "error-status-unavailable": "The issuer could not be asked whether the card is still valid. Try again later.",
+    "error-revoked": "The card has been revoked by the authority that issued it. Ask them why.",
+    "error-suspended": "The card is suspended for now. Ask the authority that issued it why.",
+    "error-status-unavailable": "The authority could not be asked whether the card is still valid. Try again later.",
     "error-not-trusted": "The other side did not prove who they are. Your wallet stopped here to protect you.",
     "error-peer": "The other side does not answer as it should. Try again later.",
     "error-no-answer": "The other side does not answer. Check your connection, and try again later.",

@@ -15,7 +15,7 @@ from wallet.deferred import Collected, Promise
 from wallet.offers import CatalogueEntry, OfferedCard, Preview
 from wallet.reissue import Due
 from wallet.web.account_views import Confirm
-from wallet.web.claim_lines import ClaimLines, Line, claims_of, in_language
+from wallet.web.claim_lines import ClaimLines, Line, claims_of, in_language, spoken
 
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _HUES: Final = 5
@@ -32,14 +32,15 @@ STATES: Final = {
         "expired", "bad", "It can no longer be shown. Get a fresh one from the authority, then delete this one.",
     ),
     CardState.SUSPENDED: (
-        "suspended", "warn", "Its issuer has put it on hold. It may become valid again. Ask the issuer why.",
+        "suspended", "warn", "The authority that issued it has put it on hold. It may become valid again. Ask them "
+        "why.",
     ),
     CardState.REVOKED: (
-        "revoked", "bad", "Its issuer has withdrawn it for good. Services will refuse it. Ask the issuer why; you may "
-        "delete this card.",
+        "revoked", "bad", "The authority that issued it has withdrawn it for good. Services will refuse it. Ask them "
+        "why; you may delete this card.",
     ),
     CardState.UNKNOWN: (
-        "not checked", "warn", "Its issuer can’t be asked just now whether it is still valid. Try again later.",
+        "not checked", "warn", "The authority can’t be asked just now whether it is still valid. Try again later.",
     ),
 }  # fmt: skip
 USES: Final = {
@@ -59,8 +60,8 @@ NOTICES: Final = {
 }
 DELETION: Final = (
     "Delete this card?",
-    "“%(card)s” is removed from your wallet for good, with all its copies. You can get it again from its issuer.",
-    "The issuer is not told, and the history stays.",
+    "“%(card)s” is removed from your wallet for good, with all its copies. You can get it again from the authority.",
+    "The authority is not told, and the history stays.",
     "Keep it",
     "Delete it",
 )
@@ -175,7 +176,7 @@ def catalogue_view(entry: CatalogueEntry, catalogue: Catalogue) -> CatalogueView
     cards: dict[tuple[str, str], list[str]] = {}
     for card in entry.cards:
         display = in_language(card.display, catalogue.language)
-        words = card_name(card, catalogue), (display.description or "") if display else ""
+        words = card_name(card, catalogue), description(display, catalogue)
         cards.setdefault(words, []).append(card.configuration_id)
     kinds = tuple(CatalogueCard(" ".join(ids), *words) for words, ids in cards.items())
     host = urlsplit(entry.credential_issuer).netloc
@@ -226,7 +227,13 @@ def card_face(
 def card_name(content: CardContent | OfferedCard, catalogue: Catalogue) -> str:
     """Return what the issuer calls this kind of card."""
     display = in_language(content.display, catalogue.language)
-    return display.name if display else content.type
+    return spoken(display.name, display.locale, catalogue.language) if display else content.type
+
+
+def description(display: Any, catalogue: Catalogue) -> str:
+    """Return what the issuer says about this kind of card."""
+    text = (display.description or "") if display else ""
+    return spoken(text, display.locale, catalogue.language) if text else ""
 
 
 def issuer_name(content: CardContent | Preview | CatalogueEntry, catalogue: Catalogue) -> str:
@@ -248,7 +255,7 @@ def about(card: Card, stock: Stock, catalogue: Catalogue, *, now: datetime) -> A
     display = in_language(content.display, catalogue.language)
     return About(
         signer=content.signer,
-        description=(display.description or "") if display else "",
+        description=description(display, catalogue),
         received_at=content.received_at,
         expires_at=content.expires_at,
         uses=catalogue.gettext(USES[content.reuse.method.value]),

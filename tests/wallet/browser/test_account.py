@@ -120,6 +120,25 @@ async def test_a_recovery_by_somebody_else_is_stopped(phone: Phone, new_phone: N
     assert await phone.page.query_selector("#recovery-notice") is None
 
 
+async def test_who_locks_the_wallet_is_told_and_unlocks_it_where_a_service_waits(any_phone: Phone) -> None:
+    phone, page = any_phone, any_phone.page
+    await phone.create_wallet()
+    await phone.take("pid_sd_jwt")
+    await phone.go("/settings")
+    await page.click("#lock")
+    await page.wait_for_selector("#locked")
+    await phone.look("58-locked-by-oneself")
+    await page.click("#sign-in")
+    await page.wait_for_selector("#locked-notice")
+
+    await phone.ask("name")
+    await page.click("#locked-notice button")
+    await page.wait_for_selector("#locked-notice", state="detached")
+    await page.click("#approve")
+
+    await page.wait_for_selector("#presentation-complete")
+
+
 async def print_code(phone: Phone) -> str:
     await phone.go("/start")
     await phone.page.click("#create")

@@ -111,6 +111,8 @@ async def use_rights(phone: Phone) -> None:
     await page.wait_for_selector("#delete-entry")
     await phone.look("18-reported")
     await page.click("#delete-entry")
+    await phone.look("18-delete-entry")
+    await page.click("#confirm")
     await page.wait_for_selector("#history")
     assert await page.locator("#history li").count() == 3
 

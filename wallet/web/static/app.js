@@ -29,19 +29,30 @@ function quiet() {
 /** Run something once per click: the button waits, errors are told, `act` returns where to go on. */
 export async function run(button, act) {
   if (document.body.classList.contains("busy")) return;
-  document.body.classList.add("busy");
-  button?.setAttribute("aria-busy", "true");
+  wait(button);
   quiet();
   try {
     const next = await act();
-    if (next) location.assign(next);
+    if (next) return location.assign(next); // and wait until that page is there
   } catch (error) {
     failed(error, button);
-  } finally {
-    document.body.classList.remove("busy");
-    button?.removeAttribute("aria-busy");
   }
+  goOn();
 }
+
+/** Show that something is under way, where a screen reader hears it too. */
+function wait(button) {
+  document.body.classList.add("busy");
+  button?.setAttribute("aria-busy", "true");
+  document.getElementById("working").textContent = text("working");
+}
+
+function goOn() {
+  document.body.classList.remove("busy");
+  document.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
+  document.getElementById("working").textContent = "";
+}
+addEventListener("pageshow", (event) => event.persisted && goOn()); // back from the next page
 
 function failed(error, button) {
   const code = error.message_id ?? error.code ?? (navigator.onLine ? "error-unknown" : "offline");
@@ -198,7 +209,12 @@ if (back && address) {
 }
 if (back && !back.hidden) {
   document.getElementById("going-back").hidden = false;
-  setTimeout(() => location.assign(back.href), 2500);
+  const leaving = setTimeout(() => location.assign(back.href), 2500);
+  const stay = () => {
+    clearTimeout(leaving);
+    document.getElementById("going-back").hidden = true;
+  };
+  for (const act of ["pointerdown", "keydown"]) addEventListener(act, stay, { once: true }); // who reads on, stays
 }
 
 for (const time of document.querySelectorAll("time[data-moment]")) {

@@ -85,14 +85,14 @@ for (const form of document.querySelectorAll("[data-confirm]")) {
   });
 }
 
+let saving = Promise.resolve(); // one after the other: a second tap must not be lost while the first is on its way
 for (const form of document.querySelectorAll("[data-choose]")) {
-  form.addEventListener("change", () =>
-    run(null, async () => {
-      const { security, cards } = form.elements;
-      await send("PUT", form.dataset.choose, { security: security.checked, cards: cards.checked });
-      form.querySelector("[role=status]").hidden = false;
-    }),
-  );
+  const save = async () => {
+    const { security, cards } = form.elements;
+    await send("PUT", form.dataset.choose, { security: security.checked, cards: cards.checked });
+    form.querySelector("[role=status]").hidden = false;
+  };
+  form.addEventListener("change", () => (saving = saving.then(() => run(null, save))));
 }
 
 for (const button of document.querySelectorAll("[data-remove]")) {

@@ -6,7 +6,7 @@
  * Nothing is ever answered from a cache while there is a connection.
  */
 
-const SHELL = "shell-2";
+const SHELL = "shell-3";
 const COPY = "copy";
 const NOTICES = "notices";
 const SCRIPTS = ["app", "passkey", "device", "offline"].map((name) => `/static/${name}.js`);
