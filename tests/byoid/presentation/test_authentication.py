@@ -344,6 +344,7 @@ def test_a_request_is_taken_over_as_it_was_sent() -> None:
     assert PresentationRequest.of(sent, encryption_key=jwk) == expected
     assert PresentationRequest.from_json(json_dumps(sent.to_wire()), encryption_key=jwk) == expected
     assert PresentationRequest.of(sent, origin="https://a.example").origin == "https://a.example"
+    assert PresentationRequest.of(authorization_request(client_id=None), origin="https://a.example").client_id == ""
     assert PresentationRequest.of(authorization_request()).transaction_data == ()
 
 

@@ -21,7 +21,14 @@ from byoid.errors import (
 from byoid.jose import parse_jwe, parse_jws
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
-from byoid.presentation.client_id import ClientIdentifier, Prefix, RegisteredClient, VerifierTrust, parse_client_id
+from byoid.presentation.client_id import (
+    ClientIdentifier,
+    Prefix,
+    RegisteredClient,
+    VerifierTrust,
+    authenticate_unsigned,
+    parse_client_id,
+)
 from byoid.presentation.request import ClientMetadata, WalletMetadata
 from byoid.presentation.request_object import (
     WalletAbilities,
@@ -98,6 +105,11 @@ def test_redirect_uri_is_unsigned_and_may_leave_out_the_uri(world: World, uri: s
     assert authentic.request.response_uri == RESPONSE_URI
     assert not authentic.client.signed
     assert authentic.client.name == "verifier.example"
+
+
+def test_a_redirect_uri_that_names_no_host_gives_the_client_no_name(world: World) -> None:
+    client = authenticate_unsigned("redirect_uri:nowhere", trust=world.verifier_trust)
+    assert (client.name, client.signed) == ("", False)
 
 
 def test_a_registered_client_is_known_by_its_registration(world: World) -> None:

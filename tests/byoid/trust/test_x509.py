@@ -1,5 +1,6 @@
 """Certificate chains: RFC 5280 path validation, HAIP 6.1.1, ISO/IEC 18013-5 Annex B."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from byoid.trust.profiles import DOCUMENT_SIGNER, STATUS_SIGNER
 from byoid.trust.x509 import ChainCache, authority_key_identifiers, verify_chain
 
 DAY = timedelta(days=1)
+CERTIFIES = {"digital_signature": False, "key_cert_sign": True, "crl_sign": True}
 
 
 def test_a_chain_leads_over_an_intermediate_to_its_anchor(pki, now):
@@ -605,6 +607,22 @@ def test_a_certificate_may_be_as_large_as_the_limit(pki, now, monkeypatch):
     monkeypatch.setattr(module, "MAX_CERTIFICATE_BYTES", largest - 1)
     with pytest.raises(MalformedInput, match=f"at most {largest - 1}"):
         verify_chain(pki.chain, anchors=pki.anchors, purpose=Purpose.ACCESS, now=now)
+
+
+@pytest.mark.parametrize("purpose", [each for each in Purpose if each is not Purpose.MDOC])
+def test_below_its_anchor_a_chain_has_three_certificates_at_most(forge, now, purpose):
+    authority = make_root(SubjectName("Root"), key=PrivateKey.generate(), now=now, path_length=3)
+    anchors, certificates = authority.anchor(purpose), []
+    extended = [STATUS_SIGNER] if purpose is Purpose.STATUS else []
+
+    for count in (1, 2, 3, 4):
+        x5c = (forge(issuer=authority, extended=extended), *certificates)
+        assert len(x5c) == count
+        with nullcontext() if count <= 3 else pytest.raises(UntrustedIssuer, match="at most 3 certificates"):
+            assert len(verify_chain(x5c, anchors=anchors, purpose=purpose, now=now).certificates) == count
+        key = PrivateKey.generate()
+        certificates.insert(0, forge(issuer=authority, key=key.native.public_key(), ca=True, usage=CERTIFIES))
+        authority = Authority(x509.load_der_x509_certificate(certificates[0]), key)
 
 
 def test_a_pinned_signer_is_its_whole_chain(pki, now):
