@@ -111,6 +111,8 @@ class AddressGuard:
             return True
         if address.is_loopback:
             return self._allow_loopback
+        if getattr(address, "is_site_local", False):  # RFC 3879 ended these, and old networks have them still
+            return False
         return address.is_global and not address.is_multicast and not address.is_reserved
 
     async def resolve(self, host: str, port: int) -> str:

@@ -68,6 +68,7 @@ async def serve() -> AsyncIterator[Callable[..., Coroutine[Any, Any, int]]]:
         ("169.254.169.254", False),
         ("fe80::1%eth0", False),
         ("fd00::1", False),
+        ("fec0::1", False),
         ("224.0.0.1", False),
         ("ff02::1", False),
         ("255.255.255.255", False),
