@@ -6,13 +6,14 @@ member and the rule, never the value.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from byoid.encoding import json_object
 from byoid.errors import MalformedInput
 
+MAX_NAME: Final = 64  # characters of a member's name in an error
 T = TypeVar("T")
 Array: TypeAlias = Annotated[tuple[T, ...], Strict(False)]  # a JSON array is a list to Python; we keep a tuple
 NonEmptyArray: TypeAlias = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
@@ -47,4 +48,10 @@ def parse_message(cls: type[M], data: bytes | str | Mapping[str, object]) -> M:
 
 def _complaints(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'message'}: {each['msg']}" for each in found[:3])
+    return "; ".join(f"{'.'.join(map(_name, each['loc'])) or 'message'}: {each['msg']}" for each in found[:3])
+
+
+def _name(part: str | int) -> str:
+    """Return a part of a place; a name that its sender chose freely may not flood a log, nor break its lines."""
+    name = str(part)
+    return name if len(name) <= MAX_NAME and name.isprintable() else "?"

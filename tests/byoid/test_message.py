@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from byoid.errors import MalformedInput
-from byoid.message import Array, Message, parse_message
+from byoid.message import MAX_NAME, Array, Message, parse_message
 
 
 class Note(Message):
@@ -54,3 +54,20 @@ def test_a_complaint_names_the_member_and_not_its_value() -> None:
         parse_message(Note, {"text": "a", "count": "secret"})
     assert "count" in str(error.value)
     assert "secret" not in str(error.value)
+
+
+class Scores(Message):
+    """A message whose sender chooses names."""
+
+    scores: dict[str, int]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a" * MAX_NAME, "a" * MAX_NAME), ("a" * (MAX_NAME + 1), "?"), ("a\nb", "?"), ("\x1b[31m", "?"), ("", "")],
+)
+def test_a_name_that_its_sender_chose_neither_floods_a_log_nor_breaks_its_lines(name: str, shown: str) -> None:
+    with pytest.raises(MalformedInput) as error:
+        parse_message(Scores, {"scores": {name: "x"}})
+    assert str(error.value).startswith(f"Scores: scores.{shown}: ")
