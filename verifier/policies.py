@@ -17,11 +17,11 @@ from byoid.message import parse_message
 from byoid.presentation.dcql import MSO_MDOC, CredentialQuery, DcqlQuery
 from byoid.presentation.issuer_trust import X509Trust, fitting
 from byoid.presentation.request import VerifierInfo
-from byoid.presentation.same_person import SameClaims, SameHolderKey, SamePerson
+from byoid.presentation.same_person import SameClaims, SameHolderKey, SamePerson, require_said
 from byoid.presentation.status import StatusPolicy
 from byoid.relying_party.messages import QueryDefinition, QueryView, SamePersonRule, TrustRule
 from byoid.relying_party.own_query import parse_own_query
-from byoid.relying_party.policy import Policy, require_said
+from byoid.relying_party.policy import Policy
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.signers import demanded_purposes, is_pid, purposes_of_signers
 from byoid.trusted_lists import FollowedTrust

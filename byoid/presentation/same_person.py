@@ -6,12 +6,15 @@ response says by itself that its credentials are one person's: a wallet may hold
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from byoid.claims import ClaimPath, select
 from byoid.encoding import json_dumps
 from byoid.errors import ClaimMismatch, HolderBindingError
 from byoid.presentation.authentication import AuthenticPresentation
+
+if TYPE_CHECKING:
+    from byoid.presentation.dcql import DcqlQuery
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,16 @@ class SameClaims:
 
 
 SamePerson: TypeAlias = SameHolderKey | SameClaims
+
+
+def require_said(query: "DcqlQuery", same_person: Sequence[object] | None) -> None:
+    """Demand that who asks for several credentials says whether they must belong to one person.
+
+    Raises:
+        ValueError: nothing is said; two people could answer together.
+    """
+    if same_person is None and query.may_show_several:
+        raise ValueError("expected same_person with several credentials: rules that bind them, or [] if nothing does")
 
 
 def require_same_person(presentations: Sequence[AuthenticPresentation], rule: SamePerson) -> None:

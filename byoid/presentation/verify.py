@@ -24,7 +24,7 @@ from byoid.presentation.authentication import (
     authenticate,
 )
 from byoid.presentation.issuer_trust import IssuerTrust, MetadataTrust, UnsafeTrustAnyIssuer, X509Trust
-from byoid.presentation.same_person import SamePerson, require_same_person
+from byoid.presentation.same_person import SamePerson, require_said, require_same_person
 from byoid.presentation.selection import require_sets
 from byoid.presentation.status import (
     NO_ANCHORS,
@@ -132,7 +132,7 @@ def verify_vp_token(  # noqa: PLR0913 (each is one expectation or one piece of p
     now: datetime,
     policy: StatusPolicy = DEFAULT_STATUS_POLICY,
     status_anchors: TrustAnchors = NO_ANCHORS,
-    same_person: Sequence[SamePerson] = (),
+    same_person: Sequence[SamePerson] | None = None,
     cache: ChainCache | None = None,
     mac_key: PrivateKey | None = None,
 ) -> VerifiedResponse:
@@ -146,18 +146,22 @@ def verify_vp_token(  # noqa: PLR0913 (each is one expectation or one piece of p
         now: the time.
         policy: what to do where a status is unknown.
         status_anchors: who may sign statuses besides the issuers.
-        same_person: rules by which credentials belong together.
+        same_person: rules by which credentials belong together; must be said where several are asked for, `()` if none.
         cache: certificate chains verified before.
         mac_key: the response key, if device MACs of mdocs shall be accepted.
 
     Raises:
         ResponseRejected: the response as a whole is refused.
+        ValueError: there is no trust for a credential query, or nothing is said about the same person.
     """
+    require_said(request.dcql_query, same_person)
     if isinstance(vp_token, str | bytes):
         vp_token = _parse(vp_token)
     authenticated = authenticate(vp_token, request=request, trust=trust, now=now, cache=cache, mac_key=mac_key)
     verified = verify_statuses(statuses, authenticated=authenticated, now=now, anchors=status_anchors, cache=cache)
-    return accept(authenticated, request=request, statuses=verified, now=now, policy=policy, same_person=same_person)
+    return accept(
+        authenticated, request=request, statuses=verified, now=now, policy=policy, same_person=same_person or ()
+    )
 
 
 def _parse(vp_token: str | bytes) -> VpToken:

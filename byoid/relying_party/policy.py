@@ -16,7 +16,7 @@ from byoid.message import parse_message
 from byoid.presentation.dcql import DcqlQuery
 from byoid.presentation.issuer_trust import IssuerTrust
 from byoid.presentation.request import VerifierInfo
-from byoid.presentation.same_person import SamePerson
+from byoid.presentation.same_person import SamePerson, require_said
 from byoid.presentation.status import NO_ANCHORS, StatusPolicy
 from byoid.relying_party.own_query import parse_own_query, require_rules_about, require_trust_for
 from byoid.signing import Signer
@@ -140,16 +140,6 @@ class Policy:
         if isinstance(self.trust, Mapping):
             return self.trust
         return {credential.id: self.trust for credential in query.credentials}
-
-
-def require_said(query: DcqlQuery, same_person: Sequence[object] | None) -> None:
-    """Demand that who asks for several credentials says whether they must belong to one person.
-
-    Raises:
-        ValueError: nothing is said; two people could answer together.
-    """
-    if same_person is None and query.may_show_several:
-        raise ValueError("expected same_person with several credentials: rules that bind them, or [] if nothing does")
 
 
 class Policies(Protocol):

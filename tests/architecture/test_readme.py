@@ -44,6 +44,13 @@ def program() -> str:
     return text.partition("```python\n")[2].partition("```")[0]
 
 
+@pytest.fixture(scope="module")
+def halves(program: str) -> str:
+    """The same in two halves: what comes after it goes on with its names, and prints its own result."""
+    text = (ROOT / "README.md").read_text("utf-8").partition(HEADING)[2].split("```python\n")[2].partition("```")[0]
+    return f"{program}\nresult = None\n{text}\nshown = result.credentials['pid'][0]\nprint(shown.claims, shown.status)"
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files that the program reads: what a service has when an answer came."""
@@ -93,6 +100,19 @@ def test_the_library_call_is_ten_lines_at_most(program: str) -> None:
 
 def test_the_library_call_prints_what_was_shown_and_nothing_else(program: str, folder: Path) -> None:
     assert run(program) == "{'given_name': 'Erika'}\n"
+
+
+def test_in_two_halves_it_is_the_same(halves: str, folder: Path) -> None:
+    assert run(halves).splitlines()[1] == "{'given_name': 'Erika'} valid"
+
+
+@pytest.mark.hostile
+def test_the_library_call_says_why_nothing_is_accepted(program: str, folder: Path) -> None:
+    (folder / "status.uri").write_text("https://issuer.example/status/another")
+
+    with pytest.raises(Exception, match="pid: StatusUnavailable: the status list was not fetched") as refusal:
+        run(program)
+    assert type(refusal.value).__name__ == "ResponseRejected"
 
 
 @pytest.mark.hostile

@@ -14,6 +14,7 @@ from byoid.presentation.authentication import authenticate
 from byoid.presentation.same_person import SameClaims, SameHolderKey, require_same_person
 from byoid.presentation.verify import (
     PresentationRequest,
+    verify_vp_token,
 )
 from tests.byoid.presentation.world import (
     CLAIMS,
@@ -79,3 +80,10 @@ def test_a_holder_who_proved_no_key_is_not_the_same_person(world: World, asking:
     shown = HeldSdJwtVc.from_text(world.sd_jwt_vc()).present([("given_name",), ("family_name",)])
     with pytest.raises(ResponseRejected, match="same key"):
         verify(world, {"pid": [shown]}, asking(query), same_person=[SameHolderKey(frozenset({"pid"}))])
+
+
+@pytest.mark.hostile
+def test_two_people_never_answer_together_because_nothing_was_said(world: World, asking: Asking) -> None:
+    token, request = _two(world, asking, other_holder=True)
+    with pytest.raises(ValueError, match="expected same_person"):
+        verify_vp_token(token, request=request, trust=world.trust, statuses={}, now=NOW)

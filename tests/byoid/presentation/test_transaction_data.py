@@ -89,7 +89,7 @@ def test_of_several_credentials_one_authorises(world: World, asking: Asking) -> 
     credential = world.sd_jwt_vc()
     token = {"pid": (world.show(credential),), "second": (world.show(credential, transaction_data=[value]),)}
 
-    assert verify_vp_token(token, request=request, trust=world.trust, statuses={}, now=NOW).credentials
+    assert verify_vp_token(token, request=request, trust=world.trust, statuses={}, same_person=(), now=NOW).credentials
 
 
 @pytest.mark.hostile

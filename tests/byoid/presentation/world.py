@@ -206,7 +206,7 @@ def authorization_request(**changes: Any) -> AuthorizationRequest:
 
 
 def verify(world: World, vp_token: Any, request: PresentationRequest, **changes: Any) -> VerifiedResponse:
-    arguments: dict[str, Any] = {"trust": world.trust, "statuses": {}, "now": NOW, **changes}
+    arguments: dict[str, Any] = {"trust": world.trust, "statuses": {}, "same_person": (), "now": NOW, **changes}
     return verify_vp_token(vp_token, request=request, **arguments)
 
 
