@@ -93,9 +93,13 @@ async def abandoned_on_failure(wallet: Wallet, visit: Visit, receipt: Receipt) -
 
 
 async def abandon(wallet: Wallet, visit: Visit, receipt: Receipt, *, reason: Reason, error: str | None = None) -> None:
-    """Forget a receipt with its keys and its approval, and write down why."""
+    """Forget a receipt with its keys and its approval, and write down why.
+
+    One that has ended otherwise is left alone: if its credentials are kept, they need its keys.
+    """
     async with visit.contents.store.transaction() as tx:
-        await visit.contents.delete(tx, Kind.RECEIPT, receipt.id)
+        if not await visit.contents.delete(tx, Kind.RECEIPT, receipt.id):
+            return
         if receipt.content.issuer is not None:
             entry = Entry(
                 transaction_type=Transaction.REISSUANCE if receipt.content.reissue_of else Transaction.ISSUANCE,

@@ -10,10 +10,11 @@ other unseen.
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Table, bindparam, delete, func, select, update
 
@@ -24,8 +25,10 @@ from byoid.service.database import Database, Expiry, insert
 from wallet.content_tables import Item, Kind
 from wallet.vault.keys import PersonId, ReadingKey
 
+T = TypeVar("T")
 ITEM: Final[Table] = vars(Item)["__table__"]
 _ID_BYTES: Final = 16
+_MORE_TRIES: Final = 2
 
 _INSERT = insert(ITEM)
 _OF_PERSON = (ITEM.c.person_id == bindparam("of_person"), ITEM.c.kind == bindparam("of_kind"))
@@ -98,6 +101,18 @@ class ContentStore:
     async def expire(self, *, now: datetime) -> int:
         """Delete what has expired."""
         return await self._expiry.run(self.database, now=now)
+
+
+async def retried(act: Callable[[], Awaitable[T]]) -> T:
+    """Do something that reads and then changes; once more, and once again, if another browser came between.
+
+    Raises:
+        ItemChanged: every time.
+    """
+    for _ in range(_MORE_TRIES):
+        with suppress(ItemChanged):
+            return await act()
+    return await act()
 
 
 class Contents:

@@ -33,7 +33,7 @@ from wallet.cards import (
     open_copy,
 )
 from wallet.content_tables import Kind
-from wallet.contents import Contents, ItemNotFound, Kept
+from wallet.contents import Contents, ItemNotFound, Kept, retried
 from wallet.context import Visit, Wallet
 from wallet.history import ClaimNames, Entry, Party, Transaction, record
 from wallet.issuer_client import Issuance
@@ -123,14 +123,21 @@ async def keep(
         OutOfTurn: another browser has ended it meanwhile.
     """
     try:
-        deliveries = [await _verify(wallet, visit, order) for order in orders]
-        received = await _keep(wallet, visit, deliveries, finished)
+        # What came comes only once: it is not lost because another browser has just changed the card that it replaces.
+        deliveries, received = await retried(lambda: _verify_and_keep(wallet, visit, orders, finished))
     except ByoidError:
         await notify(issuance, orders, "credential_failure")
         raise
     await delete_keys(wallet, visit, [key for delivery in deliveries for key in delivery.spent_keys])
     await notify(issuance, orders, "credential_accepted")
     return replace(received, states=await states_at_receipt(wallet, visit, received.card_ids))
+
+
+async def _verify_and_keep(
+    wallet: Wallet, visit: Visit, orders: Sequence[Order], finished: Kept
+) -> tuple[list[_Delivery], Received]:
+    deliveries = [await _verify(wallet, visit, order) for order in orders]
+    return deliveries, await _keep(wallet, visit, deliveries, finished)
 
 
 async def notify(

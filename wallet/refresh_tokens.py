@@ -6,6 +6,7 @@ of them are brought up to date before anything else can fail.
 
 from wallet.cards import Card, change_card, load_cards
 from wallet.content_tables import Kind
+from wallet.contents import retried
 from wallet.context import Visit
 from wallet.keeping import DeferredContent
 
@@ -14,10 +15,13 @@ async def replace_refresh_token(visit: Visit, *, old: str | None, new: str | Non
     """Put the new token in the place of the old one, in cards and promises; without a new one nothing changes.
 
     Raises:
-        ItemChanged: another browser did the same at the same time.
+        ItemChanged: other browsers change the same again and again.
     """
-    if old is None or new is None or new == old:
-        return
+    if old is not None and new is not None and new != old:
+        await retried(lambda: _replace(visit, old, new))  # the old one is void: this can't be tried another time
+
+
+async def _replace(visit: Visit, old: str, new: str) -> None:
     contents = visit.contents
     cards = [card for card in await load_cards(contents) if _token(card) == old]
     promises = [(kept, DeferredContent.model_validate(kept.value)) for kept in await contents.all(Kind.DEFERRED)]

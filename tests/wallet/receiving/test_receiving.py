@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from byoid.errors import MalformedInput
+from byoid.errors import MalformedInput, PeerError
 from byoid.jose import parse_jws
 from byoid.keys import PrivateKey
 from byoid.oauth.private_key_jwt import verify_client_assertion
@@ -17,8 +17,9 @@ from byoid.service.http import TOTAL_SECONDS
 from byoid.signing import SoftwareSigner
 from tests.peers.dishonest_issuer import URL, DishonestIssuer, Making, link, offer
 from tests.wallet.world import Citizen, WatchedDoor
+from wallet import keeping, refresh_tokens
 from wallet.accounts import lock_wallet
-from wallet.cards import load_card, load_cards, load_copies, load_deck, mark_used, open_copy
+from wallet.cards import change_card, load_card, load_cards, load_copies, load_deck, mark_used, open_copy
 from wallet.context import Wallet
 from wallet.deferred import collect_due, load_promises
 from wallet.history import Reason, Result, Transaction, load_history
@@ -27,7 +28,8 @@ from wallet.offers import catalogue, open_link, preview, start_from_catalogue
 from wallet.receipts import OutOfTurn, UnsupportedCredential, change_receipt, load_receipt
 from wallet.receiving import IssuerUnavailable, Received, approve, decline, enter_transaction_code, propose
 from wallet.reissue import due_cards, start_reissue
-from wallet.vault.contract import NotApproved, WalletLocked
+from wallet.vault.contract import NotApproved, VaultDoor, WalletLocked
+from wallet.vault.gate import withdraw
 
 
 async def test_a_batch_is_kept_as_one_card_whose_copies_have_keys_of_their_own(citizen: Any) -> None:
@@ -491,6 +493,63 @@ async def test_a_renewal_that_fails_keeps_the_new_refresh_token_and_the_old_copi
     assert card.content.reissuance is not None
     assert card.content.reissuance.refresh_token == "refresh-2"
     assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("moment", [keeping, refresh_tokens])
+async def test_a_renewal_is_kept_although_another_tab_changes_the_card_meanwhile(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer, monkeypatch: pytest.MonkeyPatch, moment: Any
+) -> None:
+    """The token is void and the credentials come once: to lose them here is to lose them for good."""
+    issuer.refresh_token = "refresh-1"
+    (card_id,) = (await citizen.receive()).card_ids
+    issuer.refresh_token = "refresh-2"
+    visit = await citizen.visit()
+    name = "load_card" if moment is keeping else "load_cards"
+    honest = getattr(moment, name)
+
+    async def other_tab(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(moment, name, honest)
+        found = await honest(*args, **kwargs)
+        card = await load_card(visit.contents, card_id, now=wallet.clock())
+        async with visit.contents.store.transaction() as tx:
+            await change_card(visit.contents, tx, card, card.content)
+        return found
+
+    monkeypatch.setattr(moment, name, other_tab)
+    receipt = await start_reissue(wallet, visit, card_id)
+    renewed = await citizen.approve(visit, receipt.id)
+
+    assert renewed.card_ids == (card_id,)
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+    card = await load_card(visit.contents, card_id, now=wallet.clock())
+    assert card.content.reissuance is not None
+    assert card.content.reissuance.refresh_token == "refresh-2"
+    assert "credential_failure" not in str(issuer.notifications)
+
+
+@dataclass
+class FailingOnce:
+    """The way into the vault, which does not answer when a grant is withdrawn."""
+
+    door: VaultDoor
+
+    async def run(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if operation is withdraw:
+            raise PeerError("the vault doesn't answer")
+        return await self.door.run(operation, *args, **kwargs)
+
+
+@pytest.mark.hostile
+async def test_what_fails_after_credentials_are_kept_does_not_delete_their_keys(citizen: Any, wallet: Wallet) -> None:
+    citizen.wallet = replace(wallet, door=FailingOnce(wallet.door))
+
+    with pytest.raises(PeerError):
+        await citizen.receive()
+
+    assert await citizen.holdings() == {"cards": 1, "copies": 3, "promises": 0, "keys": 3}
+    history = await load_history((await citizen.visit()).contents)
+    assert [item.entry.transaction_result for item in history] == [Result.COMPLETED]
 
 
 async def test_a_credential_that_is_bound_to_no_key_is_kept_without_one(citizen: Any, issuer: DishonestIssuer) -> None:
