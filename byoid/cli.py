@@ -22,10 +22,21 @@ from byoid.formats.sd_jwt_vc import HeldSdJwtVc, verify_sd_jwt_vc
 from byoid.keys import PrivateKey
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.pki import SubjectName, dns, make_leaf, make_root, to_pem
+from byoid.trust.signers import demanded_purposes
 from byoid.trust.x509 import TrustedChain, verify_chain
 
 MAX_FILE_BYTES: Final = 4 << 20
 SIGNERS: Final = (Purpose.PID, Purpose.ATTESTATION, Purpose.STATUS, Purpose.ACCESS, Purpose.REGISTRATION, Purpose.MDOC)
+_TRUST: Final = """[[anchor]]
+file = "root.pem"
+purposes = ["pid", "attestation", "status", "access", "registration"]
+source = "demo"
+
+[[anchor]]
+file = "iaca.pem"
+purposes = ["pid", "mdoc"]
+source = "demo"
+"""
 Credential: TypeAlias = HeldSdJwtVc | HeldMdoc
 
 
@@ -52,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--anchors", required=True, type=Path, help="PEM file of the certificates that are trusted")
     check.add_argument("--pinned", action="store_true", help="the anchors are the signers themselves")
     check.set_defaults(run=verify)
-    make = commands.add_parser("pki", help="make a root and signers for a demo; the keys are not encrypted")
+    make = commands.add_parser("pki", help="make a root, signers and a trust file for a demo; keys are not encrypted")
     make.add_argument("folder", type=Path, help="where to write; must not exist")
     make.add_argument("--host", default="localhost", help="DNS name in the access certificate")
     make.set_defaults(run=make_pki)
@@ -67,7 +78,9 @@ def inspect(options: argparse.Namespace) -> dict[str, Any]:
 def verify(options: argparse.Namespace) -> dict[str, Any]:
     """Verify a credential against the anchors in a PEM file."""
     credential, now = _read(options.file), datetime.now(UTC)
-    purpose = Purpose.MDOC if isinstance(credential, HeldMdoc) else Purpose.ATTESTATION
+    mdoc = isinstance(credential, HeldMdoc)
+    types = credential.doctype if isinstance(credential, HeldMdoc) else credential.vct
+    (purpose,) = demanded_purposes({types}, mdoc=mdoc)
     anchors = TrustAnchors.from_pem(
         options.anchors.read_bytes(), [purpose], str(options.anchors), pinned=options.pinned
     )
@@ -84,7 +97,7 @@ def verify(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def make_pki(options: argparse.Namespace) -> dict[str, Any]:
-    """Write a root, an IACA and a signer for each purpose, as PEM files that only their owner can read."""
+    """Write a root, an IACA and a signer for each purpose, which only their owner can read, and a trust file."""
     folder, now = options.folder, datetime.now(UTC)
     folder.mkdir(mode=0o700, parents=True)
     root = make_root(SubjectName("Demo Root", "byoid demo"), key=PrivateKey.generate(), now=now)
@@ -105,6 +118,7 @@ def make_pki(options: argparse.Namespace) -> dict[str, Any]:
         leaf = make_leaf(issuer, subject, key=key.public, purpose=purpose, now=now, names=names)
         _write(folder / f"{purpose}.pem", to_pem(leaf))
         _write(folder / f"{purpose}.key", key.to_pem())
+    _write(folder / "trust.toml", _TRUST.encode())
     return {"folder": str(folder), "files": sorted(path.name for path in folder.iterdir())}
 
 
@@ -117,7 +131,10 @@ def _read(name: str) -> Credential:
     text = raw.decode("ascii").strip() if raw.isascii() else ""
     if "~" in text:
         return HeldSdJwtVc.from_text(text[: text.rindex("~") + 1])  # whose key binding it has does not matter here
-    return HeldMdoc.from_bytes(b64u_decode(text) if text else raw)
+    try:
+        return HeldMdoc.from_bytes(b64u_decode(text) if text else raw)
+    except MalformedInput as error:
+        raise MalformedInput(f"expected an SD-JWT VC, which has tildes, or an mdoc's IssuerSigned: {error}") from error
 
 
 def _verify(credential: Credential, chain: TrustedChain, now: datetime) -> None:

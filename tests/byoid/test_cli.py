@@ -14,9 +14,11 @@ from byoid.formats.mdoc.issue import prepare_mdoc
 from byoid.formats.sd_jwt_vc import ALL, prepare_sd_jwt_vc
 from byoid.formats.status_list import StatusReference
 from byoid.keys import PrivateKey
+from byoid.service.trust_files import load_signer, load_trust
 from byoid.signing import sign_now
 from byoid.trust.anchors import Purpose
 from byoid.trust.pki import SubjectName, make_leaf, make_root, to_der, to_pem
+from byoid.trust.x509 import verify_chain
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # the command reads the clock
 KEY, HOLDER = PrivateKey.generate(), PrivateKey.generate()
@@ -135,6 +137,31 @@ def test_a_demo_pki_serves_every_purpose(run, tmp_path):
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
     assert PrivateKey.from_pem((folder / "pid.key").read_bytes()).algorithm == "ES256"
     assert run("pki", folder).code == 1
+
+
+def test_a_demo_pki_can_be_trusted_as_it_is(run, tmp_path):
+    run("pki", tmp_path / "pki")
+    anchors, chain = load_trust(tmp_path / "pki" / "trust.toml"), {}
+    for purpose in cli.SIGNERS:
+        x5c = load_signer(tmp_path / "pki" / f"{purpose}.key", tmp_path / "pki" / f"{purpose}.pem").x5c
+        chain[purpose] = verify_chain(x5c, anchors=anchors, purpose=purpose, now=datetime.now(UTC))
+    assert {each.anchor.source for each in chain.values()} == {"demo"}
+
+
+@pytest.mark.hostile
+def test_what_is_no_credential_is_named_so(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing of that kind")
+    refused = run("inspect", tmp_path / "notes.txt")
+    assert refused.code == 1
+    assert refused.error.startswith("MalformedInput: expected an SD-JWT VC, which has tildes, or an mdoc")
+
+
+@pytest.mark.hostile
+def test_a_pid_is_signed_by_a_pid_provider(run, sd_jwt_vc, tmp_path):
+    other = make_root(SubjectName("Other root"), key=PrivateKey.generate(), now=NOW)
+    (tmp_path / "other.pem").write_bytes(to_pem(other.certificate))
+    refused = run("verify", sd_jwt_vc, "--anchors", tmp_path / "other.pem")
+    assert (refused.code, "trust anchor for pid" in refused.error) == (1, True)
 
 
 @pytest.mark.hostile
