@@ -56,6 +56,8 @@ _BY_CLASS: Final[dict[str, str]] = {
     "NoAnswer": "error-no-answer",
     "UnsupportedCredential": "error-not-supported",
     "OutOfTurn": "error-out-of-turn",
+    "NotAWalletFile": "error-file",
+    "WrongPassphrase": "error-file-password",
     NoUsableCopy.__name__: "error-no-usable-copy",
     ItemNotFound.__name__: "error-not-found",
     ItemChanged.__name__: "error-out-of-turn",

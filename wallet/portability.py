@@ -54,6 +54,14 @@ _IV_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 
 
+class NotAWalletFile(MalformedInput):
+    """What was given is no file that a wallet has made, or a damaged one."""
+
+
+class WrongPassphrase(BadSignature):
+    """The passphrase is another one than the file's, or the file was changed."""
+
+
 class IssuerIdentifier(Message):
     """An identifier of an issuer."""
 
@@ -217,20 +225,24 @@ async def decrypt(jwe: str, passphrase: str) -> dict[str, Any]:
     """Decrypt what `encrypt`, or another wallet, has made.
 
     Raises:
-        MalformedInput: not such a JWE, or its content is no JSON object.
-        BadSignature: another passphrase, or it was changed.
+        NotAWalletFile: not such a JWE.
+        WrongPassphrase: another passphrase, or it was changed.
+        MalformedInput: its content is no JSON object.
     """
     if len(jwe) > MAX_FILE or jwe.count(".") != 4:  # noqa: PLR2004 (a JWE has five parts)
-        raise MalformedInput(f"expected an encrypted wallet of at most {MAX_FILE} characters")
+        raise NotAWalletFile(f"expected an encrypted wallet of at most {MAX_FILE} characters")
     protected, *rest = jwe.strip().split(".")
-    wrapped, iv, ciphertext, tag = (b64u_decode(part) for part in rest)
-    salt, rounds = _parameters(json_object(b64u_decode(protected)))
+    try:
+        wrapped, iv, ciphertext, tag = (b64u_decode(part) for part in rest)
+        salt, rounds = _parameters(json_object(b64u_decode(protected)))
+    except MalformedInput as error:
+        raise NotAWalletFile(str(error)) from error
     wrapping = await asyncio.to_thread(_derive, passphrase, salt, rounds)
     try:
         key = aes_key_unwrap(wrapping, wrapped)
         plaintext = AESGCM(key).decrypt(iv, ciphertext + tag, protected.encode("ascii"))
     except (InvalidUnwrap, InvalidTag, ValueError):
-        raise BadSignature("the passphrase is another one, or the file was changed") from None
+        raise WrongPassphrase("the passphrase is another one, or the file was changed") from None
     return json_object(plaintext, max_bytes=MAX_FILE)
 
 

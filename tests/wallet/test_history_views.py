@@ -44,8 +44,8 @@ def test_a_report_says_what_was_asked_and_warned_of() -> None:
 
     assert draft.subject == "Report about Library (NTRDE-HRB100)"
     assert draft.text.endswith(
-        "report it to you.\n\nAsked for: Family name, Picture.\n\nMy wallet warned me: They ask for more than they "
-        "have registered, They ask for your photo."
+        "report it to you.\n\nData asked for: Family name, Picture.\n\nMy wallet warned me: They ask for more than "
+        "they have registered, They ask for your photo."
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from byoid import errors
 from byoid.errors import ByoidError, PeerError
-from wallet import contents, receipts, receiving
+from wallet import contents, portability, receipts, receiving
 from wallet.messages import MESSAGE_IDS, UNKNOWN, message_id
 from wallet.vault import contract
 
@@ -33,6 +33,11 @@ def test_a_peers_code_says_more_than_that_it_refused() -> None:
 def test_what_is_no_longer_there_is_no_fault_of_the_other_side(status: int) -> None:
     assert message_id(PeerError("refused", status=status)) == "error-gone"
     assert message_id(PeerError("refused", code="invalid_grant", status=status)) == "error-offer-used"
+
+
+def test_a_mistyped_password_is_not_called_a_forgery() -> None:
+    assert message_id(portability.WrongPassphrase("another one")) == "error-file-password"
+    assert message_id(portability.NotAWalletFile("no JWE")) == "error-file"
 
 
 def test_our_own_class_says_more_than_a_peers_code() -> None:

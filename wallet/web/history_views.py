@@ -54,7 +54,7 @@ REPORT: Final = (
     "Dear Sir or Madam,\n\non %(day)s the service %(name)s asked for data from my identity wallet.\n\nI think that "
     "this request was unlawful or suspicious, and report it to you.",
 )
-ASKED: Final = "Asked for:"
+ASKED: Final = "Data asked for:"
 WARNED: Final = "My wallet warned me:"
 AGREED: Final = {
     "urn:eudi:sca:payment:1": "A payment",

@@ -189,9 +189,11 @@ def _add_account(router: APIRouter, door: VaultDoor) -> None:
 
 def _add_approvals(router: APIRouter, door: VaultDoor) -> None:
     @router.post("/account/approvals/options")
-    async def propose(asked: AccountAction, cookie: Cookie) -> Ceremony:
+    async def propose(asked: AccountAction, request: Request, cookie: Cookie) -> Ceremony:
         if asked.action in _FLOWS:
             raise NotApproved("only what is about the account is approved here")
+        if asked.action is Action.DELETE_ACCOUNT:
+            await removal.announce_removal(request.app.state.wallet, cookie)
         shown = sha256(place(asked.action, asked.option)).digest()
         proposal = Proposal(action=asked.action, consent_id=random_id(), option=asked.option, shown=shown)
         return await door.run(proposals.propose, cookie, proposal)
@@ -200,7 +202,7 @@ def _add_approvals(router: APIRouter, door: VaultDoor) -> None:
     async def approve(post: PagePost, request: Request, cookie: Cookie) -> Done:
         approved = await door.run(gate.approve, cookie, post)
         if approved.action is Action.DELETE_ACCOUNT:
-            await removal.forget(request.app.state.wallet, approved.person)
+            await removal.forget(removal.Keepers.of(request.app.state.wallet), approved.person)
         return _done(approved)
 
 

@@ -37,6 +37,8 @@ HEADING: Final = "That did not work"
 TEXTS: Final = {
     "error-peer-denied": "It was cancelled or refused on the other page. If that was not you, ask them why.",
     "error-issuer-denied": "The authority did not issue the card. Ask them why.",
+    "error-file": "This is not a file of a wallet, or it is damaged. Choose another one.",
+    "error-file-password": "The password is not that of this file, or the file was changed. Try again.",
     "error-gone": "The link or code was used before, or its time is over. Ask for a new one.",
     "error-offer-used": "An offer works once and for a short time. Ask the authority for a new one.",
     "error-transaction-code": "Look again at the message in which you got the code. After several wrong tries the "

@@ -10,7 +10,7 @@ from joserfc.jwk import OctKey
 from sqlalchemy import select
 
 from byoid.encoding import b64u_decode, b64u_encode, json_dumps, json_object
-from byoid.errors import BadSignature, MalformedInput
+from byoid.errors import MalformedInput
 from byoid.keys import PrivateKey
 from tests.peers.dishonest_verifier import VerifierPeer
 from wallet import portability, rights
@@ -18,7 +18,15 @@ from wallet.cards import load_cards, load_copies
 from wallet.content_tables import Kind
 from wallet.contents import ItemNotFound
 from wallet.history import Party, Transaction, delete_entry, load_entry, load_history, to_ts10
-from wallet.portability import decrypt, encrypt, export_history, export_wallet, import_wallet
+from wallet.portability import (
+    NotAWalletFile,
+    WrongPassphrase,
+    decrypt,
+    encrypt,
+    export_history,
+    export_wallet,
+    import_wallet,
+)
 from wallet.removal import remove_account, remove_card
 from wallet.tables import HolderKey
 from wallet.vault import proposals
@@ -248,17 +256,18 @@ async def test_a_file_brings_no_contacts_that_a_page_must_not_link_to(holder: An
 @pytest.mark.parametrize(
     ("defect", "error"),
     [
-        pytest.param(lambda file: file.replace(".", ",", 1), MalformedInput, id="no_jwe"),
-        pytest.param(lambda file: _header(file, alg="dir"), MalformedInput, id="another_algorithm"),
-        pytest.param(lambda file: _header(file, enc="A256GCM"), MalformedInput, id="another_encryption"),
-        pytest.param(lambda file: _header(file, p2c=2_000_000_000), MalformedInput, id="endless_rounds"),
-        pytest.param(lambda file: _header(file, p2c=1), MalformedInput, id="one_round"),
-        pytest.param(lambda file: _header(file, p2c=True), MalformedInput, id="rounds_are_no_number"),
-        pytest.param(lambda file: _header(file, p2s=None), MalformedInput, id="no_salt"),
-        pytest.param(lambda file: _header(file, zip="DEF"), MalformedInput, id="compressed"),
-        pytest.param(lambda file: _header(file, crit=["x"]), MalformedInput, id="critical_extension"),
-        pytest.param(lambda file: _header(file, cty="x"), BadSignature, id="changed_header"),
-        pytest.param(lambda file: file[:-6] + "AAAAAA", BadSignature, id="changed_tag"),
+        pytest.param(lambda file: file.replace(".", ",", 1), NotAWalletFile, id="no_jwe"),
+        pytest.param(lambda file: file.replace(".", ".=", 1), NotAWalletFile, id="no_base64url"),
+        pytest.param(lambda file: _header(file, alg="dir"), NotAWalletFile, id="another_algorithm"),
+        pytest.param(lambda file: _header(file, enc="A256GCM"), NotAWalletFile, id="another_encryption"),
+        pytest.param(lambda file: _header(file, p2c=2_000_000_000), NotAWalletFile, id="endless_rounds"),
+        pytest.param(lambda file: _header(file, p2c=1), NotAWalletFile, id="one_round"),
+        pytest.param(lambda file: _header(file, p2c=True), NotAWalletFile, id="rounds_are_no_number"),
+        pytest.param(lambda file: _header(file, p2s=None), NotAWalletFile, id="no_salt"),
+        pytest.param(lambda file: _header(file, zip="DEF"), NotAWalletFile, id="compressed"),
+        pytest.param(lambda file: _header(file, crit=["x"]), NotAWalletFile, id="critical_extension"),
+        pytest.param(lambda file: _header(file, cty="x"), WrongPassphrase, id="changed_header"),
+        pytest.param(lambda file: file[:-6] + "AAAAAA", WrongPassphrase, id="changed_tag"),
     ],
 )
 async def test_a_file_that_is_not_ours_is_refused(
@@ -271,7 +280,7 @@ async def test_a_file_that_is_not_ours_is_refused(
 
 @pytest.mark.hostile
 async def test_another_passphrase_opens_nothing(holder: Any) -> None:
-    with pytest.raises(BadSignature):
+    with pytest.raises(WrongPassphrase):
         await decrypt(await encrypt(b"{}", PASSPHRASE), "another horse battery staple")
     with pytest.raises(MalformedInput):
         await encrypt(b"{}", "short")
