@@ -1,6 +1,9 @@
 """What everybody needs: the keyboard alone, a focus that is seen, text twice as large, no motion, a wide screen."""
 
+import asyncio
+
 import pytest
+from playwright.async_api import Route
 
 from tests.wallet.browser.conftest import ARTIFACTS, TOO_WIDE, NewPhone, Phone
 
@@ -72,6 +75,30 @@ async def test_what_a_screen_reader_must_hear_is_live(phone: Phone) -> None:
         await phone.go(path)
         assert await phone.page.get_attribute("#message", "role") == "alert"
         assert await phone.page.get_attribute(f"#{state}", "role") == "status"
+
+
+async def test_waiting_is_seen_and_heard_and_who_reads_on_stays(phone: Phone) -> None:
+    """A tap shows that it counts (4.1.3); the way back to the service waits for whoever does something (2.2.1)."""
+    page, gate = phone.page, asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await gate.wait()
+        await route.continue_()
+
+    await phone.create_wallet()
+    await phone.take("pid_sd_jwt")
+    await phone.ask("name")
+    await page.route("**/choice", hold)
+    await page.click("#approve")
+    await page.wait_for_selector("#approve[aria-busy=true]")
+    assert await page.text_content("#working") == "One moment…"
+    gate.set()
+
+    await page.wait_for_selector("#presentation-complete")
+    await page.keyboard.press("Shift")
+    await page.wait_for_selector("#going-back", state="hidden")
+    await page.wait_for_timeout(3000)
+    assert await page.query_selector("#presentation-complete")
 
 
 async def test_text_twice_as_large_loses_nothing(phone: Phone) -> None:
