@@ -14,6 +14,7 @@ from byoid.encoding import json_object
 from byoid.errors import MalformedInput
 
 MAX_NAME: Final = 64  # characters of a member's name in an error
+_MAX_LOOKED_AT: Final = 20  # mistakes of one message
 T = TypeVar("T")
 Array: TypeAlias = Annotated[tuple[T, ...], Strict(False)]  # a JSON array is a list to Python; we keep a tuple
 NonEmptyArray: TypeAlias = Annotated[tuple[T, ...], Strict(False), Field(min_length=1)]
@@ -46,9 +47,28 @@ def parse_message(cls: type[M], data: bytes | str | Mapping[str, object]) -> M:
         raise MalformedInput(f"{cls.__name__}: {_complaints(error)}") from None
 
 
+_WORDS: Final = (
+    ("Value error, ", ""),
+    ("Extra inputs are not permitted", "there is no such member"),
+    ("valid tuple", "valid array"),
+)
+
+
 def _complaints(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(_name, each['loc'])) or 'message'}: {each['msg']}" for each in found[:3])
+    """Name members and rules in JSON's words; an array that is short only since its elements are wrong is not named."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)[:_MAX_LOOKED_AT]
+    inner = [each for each in found if not any(_holds(each["loc"], other["loc"]) for other in found)]
+    return "; ".join(f"{'.'.join(map(_name, each['loc'])) or 'message'}: {_rule(each['msg'])}" for each in inner[:3])
+
+
+def _holds(place: tuple[int | str, ...], other: tuple[int | str, ...]) -> bool:
+    return len(place) < len(other) and other[: len(place)] == place
+
+
+def _rule(message: str) -> str:
+    for theirs, ours in _WORDS:
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _name(part: str | int) -> str:

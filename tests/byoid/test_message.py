@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from byoid.errors import MalformedInput
-from byoid.message import MAX_NAME, Array, Message, parse_message
+from byoid.message import MAX_NAME, Array, Message, NonEmptyArray, parse_message
 
 
 class Note(Message):
@@ -71,3 +71,13 @@ def test_a_name_that_its_sender_chose_neither_floods_a_log_nor_breaks_its_lines(
     with pytest.raises(MalformedInput) as error:
         parse_message(Scores, {"scores": {name: "x"}})
     assert str(error.value).startswith(f"Scores: scores.{shown}: ")
+
+
+def test_a_complaint_speaks_of_json_and_of_the_innermost_mistake() -> None:
+    class Strict(Message):
+        model_config = ConfigDict(extra="forbid")
+        notes: NonEmptyArray[Note]
+
+    with pytest.raises(MalformedInput) as error:
+        parse_message(Strict, {"notes": [{"text": "a", "tags": "b"}], "more": 1})
+    assert str(error.value) == ("Strict: notes.0.tags: Input should be a valid array; more: there is no such member")

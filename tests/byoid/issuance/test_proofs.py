@@ -358,7 +358,7 @@ def test_an_attestation_proof_needs_a_trusted_provider_and_a_nonce(
         ({"di_vp": [{}]}, "di_vp are not supported"),
         ({"other": ["a"]}, "not supported"),
         ({"jwt": []}, "at least 1 item"),
-        ({"jwt": "a"}, "tuple"),
+        ({"jwt": "a"}, "array"),
         ({"jwt": [1]}, "string"),
         ({"attestation": ["a", "b"]}, "at most 1 item"),
     ],
