@@ -15,6 +15,7 @@ from wallet.vault.context import Vault
 from wallet.vault.contract import VaultMessage
 from wallet.vault.journal import Actor, Event
 from wallet.vault.kek import Protection
+from wallet.vault.keys import PersonId
 from wallet.vault.sessions import open_session
 
 
@@ -104,6 +105,11 @@ async def rename_passkey(vault: Vault, cookie: str, passkey_id: str, *, name: st
     async with vault.store.transaction() as tx:
         if not await tx.change(store.RENAME_PASSKEY, values=values, id=passkey_id, person_id=session.person):
             raise MalformedInput("there is no such passkey")
+
+
+async def has_wallet(vault: Vault, person: PersonId) -> bool:
+    """Tell whether somebody has a wallet (still)."""
+    return await vault.store.has_wallet(person)
 
 
 async def lock_wallet(vault: Vault, cookie: str) -> None:

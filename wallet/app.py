@@ -24,6 +24,7 @@ from byoid.service.seal import Sealer
 from byoid.service.tracing import telemetry, tracer_provider
 from byoid.service.trust_files import load_signer, load_trust
 from byoid.trust.x509 import ChainCache
+from wallet import accounts
 from wallet.background import JOBS
 from wallet.contents import ContentStore
 from wallet.context import Wallet
@@ -36,6 +37,7 @@ from wallet.notices import Notices
 from wallet.passkeys import WebAuthnParty
 from wallet.provider import CLIENT_KEY, WalletProvider
 from wallet.push_client import PushClient
+from wallet.removal import Keepers, finish_removals
 from wallet.settings import WalletSettings
 from wallet.status_refresh import keep_statuses_fresh
 from wallet.store import VaultStore
@@ -45,7 +47,9 @@ from wallet.telling import TellingDoor
 from wallet.unattended import unattended_routes
 from wallet.vault.context import Vault
 from wallet.vault.contract import LocalDoor, NotSignedIn, VaultDoor
+from wallet.vault.keys import PersonId
 from wallet.vault.remote import RemoteDoor
+from wallet.vault.sessions import forget_what_is_over
 from wallet.verifier_client import VerifierClient
 from wallet.verifier_files import load_verifiers
 from wallet.web import account_pages, api_errors, card_pages, device_pages, history_pages, request_pages
@@ -238,6 +242,8 @@ async def run_jobs(settings: WalletSettings) -> None:
         stack.push_async_callback(client.aclose)
         notices = make_notices(settings, database, client)
         limits = Expiry(LIMITS, expires_at=LIMITS.c.expires_at)
+        keepers = Keepers(contents, provider, notices.subscriptions)
+        has_wallet, expire_vault = await _open_vault_for_jobs(stack, settings, database)
         found = [
             jobs.every(OFTEN, lambda: notices.deliver_due(now=utc_now()), name="send notices"),
             jobs.every(HOURLY, lambda: limits.run(database, now=utc_now()), name="forget limits"),
@@ -246,12 +252,27 @@ async def run_jobs(settings: WalletSettings) -> None:
             jobs.every(
                 HOURLY, lambda: notices.subscriptions.expire(now=utc_now()), name="forget unconfirmed addresses"
             ),
+            jobs.every(
+                HOURLY,
+                lambda: finish_removals(keepers, has_wallet=has_wallet, now=utc_now()),
+                name="finish deletions",
+            ),
+            jobs.every(HOURLY, expire_vault, name="forget ceremonies"),
         ]
-        if settings.vault_socket is None:
-            own = settings.vault_database_url
-            vault = VaultStore(database if own is None else await open_database(stack, own))
-            found.append(jobs.every(HOURLY, lambda: vault.expire(now=utc_now()), name="forget ceremonies"))
         await jobs.JobRunner(database, JOBS, clock=utc_now).run_forever(found)
+
+
+async def _open_vault_for_jobs(
+    stack: AsyncExitStack, settings: WalletSettings, database: Database
+) -> tuple[Callable[[PersonId], Awaitable[bool]], Callable[[], Awaitable[int]]]:
+    """Return how to ask the vault who has a wallet, and how to make it forget what is over."""
+    if settings.vault_socket is not None:
+        remote = RemoteDoor.at(settings.vault_socket)
+        stack.push_async_callback(remote.close)
+        return lambda person: remote.run(accounts.has_wallet, person), lambda: remote.run(forget_what_is_over)
+    own = settings.vault_database_url
+    vault = VaultStore(database if own is None else await open_database(stack, own))
+    return vault.has_wallet, lambda: vault.expire(now=utc_now())
 
 
 class _DoorOnceOpen:

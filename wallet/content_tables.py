@@ -24,6 +24,7 @@ class Kind(StrEnum):
     REFUSAL = "refusal"  # the answer to a request that the wallet refused, until the citizen has it sent
     DEFERRED = "deferred"  # a credential that an issuer has promised
     SETTINGS = "settings"
+    LEAVING = "leaving"  # the citizen was asked whether everything is to be deleted
 
 
 class Item(WalletTable, table=True):

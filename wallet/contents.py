@@ -21,7 +21,7 @@ from sqlalchemy import Table, bindparam, delete, func, select, update
 from byoid.encoding import json_dumps
 from byoid.errors import ByoidError
 from byoid.service.connection import Connection, Transaction
-from byoid.service.database import Database, Expiry, insert
+from byoid.service.database import Database, Expiry, UtcDateTime, insert
 from wallet.content_tables import Item, Kind
 from wallet.vault.keys import PersonId, ReadingKey
 
@@ -52,6 +52,9 @@ _CHANGE = (
 _DELETE = delete(ITEM).where(ITEM.c.id == bindparam("of_id"), *_OF_PERSON)
 _DELETE_CHILDREN = delete(ITEM).where(ITEM.c.parent_id == bindparam("of_parent"), *_OF_PERSON)
 _FORGET = delete(ITEM).where(ITEM.c.person_id == bindparam("of_person"))
+_DUE = (ITEM.c.kind == Kind.LEAVING, ITEM.c.expires_at <= bindparam("now", type_=UtcDateTime()))
+_LEAVING = select(ITEM.c.person_id).where(*_DUE)
+_LOOKED_AT = delete(ITEM).where(ITEM.c.person_id == bindparam("of_person"), *_DUE)
 
 
 class ItemNotFound(ByoidError):
@@ -88,7 +91,7 @@ class ContentStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._expiry = Expiry(ITEM, expires_at=ITEM.c.expires_at)
+        self._expiry = Expiry(ITEM, expires_at=ITEM.c.expires_at, only=ITEM.c.kind != Kind.LEAVING)
 
     def transaction(self) -> Transaction:
         """Return a transaction."""
@@ -97,6 +100,14 @@ class ContentStore:
     async def forget(self, tx: Connection, person: PersonId) -> int:
         """Delete everything of a person."""
         return (await tx.execute(_FORGET, {"of_person": person})).rowcount
+
+    async def leaving(self, *, now: datetime) -> set[PersonId]:
+        """Return who was asked some time ago whether everything is to be deleted."""
+        return {PersonId(row.person_id) for row in (await self.database.fetch(_LEAVING, {"now": now})).rows}
+
+    async def looked_at(self, person: PersonId, *, now: datetime) -> None:
+        """Forget that somebody was asked whether everything is to be deleted."""
+        await self.database.execute(_LOOKED_AT, {"of_person": person, "now": now})
 
     async def expire(self, *, now: datetime) -> int:
         """Delete what has expired."""

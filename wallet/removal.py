@@ -4,20 +4,44 @@ ARF PAD_01 to 04 (at any time, all copies, keys destroyed; the issuer is not tol
 WIAM_13 (factory reset); OpenID4VCI 1.0 section 11 (`credential_deleted`).
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Self
 
 from byoid.errors import ByoidError
 from byoid.issuance.notification import NotificationRequest
 from byoid.oauth.token import RefreshTokenRequest
 from wallet.cards import Card, CardContent, delete_card, load_card, load_copies
+from wallet.content_tables import Kind
+from wallet.contents import ContentStore
 from wallet.context import Visit, Wallet
 from wallet.history import ClaimNames, Entry, Party, Transaction, record
+from wallet.provider import WalletProvider
 from wallet.receipts import Conversation, IssuerContent, resume
 from wallet.reminders import remind
+from wallet.subscriptions import Subscriptions
 from wallet.vault import gate
 from wallet.vault.contract import Action, NotApproved, PagePost
 from wallet.vault.holder_keys import delete_holder_keys
 from wallet.vault.keys import PersonId
+
+_LOOK_AGAIN: Final = timedelta(hours=1)  # longer than an approval can wait for its answer
+
+
+@dataclass(frozen=True)
+class Keepers:
+    """All that the web part keeps about people."""
+
+    contents: ContentStore
+    provider: WalletProvider
+    subscriptions: Subscriptions
+
+    @classmethod
+    def of(cls, wallet: Wallet) -> Self:
+        """Return those of a wallet."""
+        return cls(wallet.contents, wallet.provider, wallet.notices.subscriptions)
 
 
 async def remove_card(wallet: Wallet, visit: Visit, card_id: str, *, tell_issuer: bool = False) -> None:
@@ -55,15 +79,39 @@ async def remove_account(wallet: Wallet, cookie: str, post: PagePost) -> None:
     approved = await wallet.door.run(gate.approve, cookie, post)
     if approved.action is not Action.DELETE_ACCOUNT:
         raise NotApproved("the approval is for something else")
-    await forget(wallet, approved.person)
+    await forget(Keepers.of(wallet), approved.person)
 
 
-async def forget(wallet: Wallet, person: PersonId) -> None:
-    """Delete what the web part keeps about somebody whom the vault has forgotten."""
-    await wallet.provider.revoke(person)  # no issuer shall trust this wallet's attestations any more
+async def announce_removal(wallet: Wallet, cookie: str) -> None:
+    """Note that a citizen is about to decide whether everything is deleted, for `finish_removals`.
+
+    Raises:
+        NotSignedIn: the cookie has no live session.
+    """
+    visit, later = await wallet.visit(cookie), wallet.clock() + _LOOK_AGAIN
     async with wallet.contents.transaction() as tx:
-        await wallet.contents.forget(tx, person)
-        await wallet.notices.subscriptions.forget(tx, person)
+        await visit.contents.add(tx, Kind.LEAVING, {}, expires_at=later)
+
+
+async def forget(keepers: Keepers, person: PersonId) -> None:
+    """Delete what the web part keeps about somebody whom the vault has forgotten."""
+    await keepers.provider.revoke(person)  # no issuer shall trust this wallet's attestations any more
+    async with keepers.contents.transaction() as tx:
+        await keepers.contents.forget(tx, person)
+        await keepers.subscriptions.forget(tx, person)
+
+
+async def finish_removals(keepers: Keepers, *, has_wallet: Callable[[PersonId], Awaitable[bool]], now: datetime) -> int:
+    """Delete what stayed behind where we died between the vault's deletion and our own.
+
+    Returns for how many people there was to look.
+    """
+    asked = await keepers.contents.leaving(now=now)
+    for person in asked:
+        if not await has_wallet(person):
+            await forget(keepers, person)
+        await keepers.contents.looked_at(person, now=now)
+    return len(asked)
 
 
 def _entry(wallet: Wallet, card: Card) -> Entry:

@@ -216,6 +216,10 @@ class VaultStore:
         async with self.database.transaction() as connection:
             yield VaultTransaction(connection)
 
+    async def has_wallet(self, person: PersonId) -> bool:
+        """Tell whether somebody has a wallet (still)."""
+        return (await self.database.fetch(PERSON_BY_ID, {"of_id": person})).first() is not None
+
     async def expire(self, *, now: datetime) -> int:
         """Delete ceremonies, sessions and approvals whose time is over; nothing correct depends on it."""
         return sum([(await self.database.execute(statement, {"now": now})).rowcount for statement in EXPIRED])

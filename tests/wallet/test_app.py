@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from byoid.encoding import b64u_encode
 from byoid.service.migrations import Migrations
 from demo.pki import make_pki
+from wallet import accounts
 from wallet.__main__ import examine_storage
 from wallet.app import create_app
 from wallet.authenticator import SoftwareAuthenticator
@@ -21,8 +22,13 @@ from wallet.content_tables import Kind
 from wallet.contents import ITEM
 from wallet.keks import open_kek
 from wallet.limits import RATES, Limited
+from wallet.removal import Keepers, finish_removals
 from wallet.settings import WalletSettings
+from wallet.subscriptions import Address
+from wallet.vault import gate
+from wallet.vault.contract import PagePost
 from wallet.vault.kek import FileKek
+from wallet.vault.keys import PersonId
 from wallet.web.passkey_routes import COOKIE
 
 URL = "https://wallet.test"
@@ -214,6 +220,39 @@ async def test_an_account_that_is_deleted_leaves_nothing(
     deleted = await ada.post("/account/approvals", json=authenticator.get(ceremony))
 
     assert deleted.json()["action"] == "delete-account"
+    rows = (await wallet.contents.database.fetch(ITEM.select(), {})).rows
+    assert [row for row in rows if row.person_id == visit.person] == []
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("dies", [True, False], ids=["killed after the vault's deletion", "only asked"])
+async def test_a_deletion_that_was_cut_off_is_finished_and_no_other(
+    app: FastAPI, ada: httpx2.AsyncClient, dies: bool
+) -> None:
+    """A row that stayed could not be read; an e-mail address would get notices for ever."""
+    wallet, authenticator = app.state.wallet, SoftwareAuthenticator(URL)
+    ada.cookies.clear()
+    ceremony = (await ada.post("/passkeys/register/options", json={"account_name": "Zoë"})).json()
+    await ada.post("/passkeys/register", json={**authenticator.create(ceremony), "name": "Phone"})
+    visit = await wallet.visit(ada.cookies[COOKIE])
+    await wallet.notices.subscriptions.add(
+        visit.person, Address(mail="zoe@example.org"), security=True, cards=True, now=wallet.clock()
+    )
+    ceremony = (await ada.post("/account/approvals/options", json={"action": "delete-account"})).json()
+    if dies:
+        await wallet.door.run(gate.approve, ada.cookies[COOKIE], PagePost(**authenticator.get(ceremony)))
+    kept = Keepers.of(wallet)
+
+    async def has_wallet(person: PersonId) -> bool:
+        return bool(await wallet.door.run(accounts.has_wallet, person))
+
+    looked = [
+        await finish_removals(kept, has_wallet=has_wallet, now=wallet.clock() + timedelta(minutes=minutes))
+        for minutes in (59, 61, 62)
+    ]
+
+    assert looked == [0, 1, 0]
+    assert bool(await wallet.notices.subscriptions.all(visit.person)) is not dies
     rows = (await wallet.contents.database.fetch(ITEM.select(), {})).rows
     assert [row for row in rows if row.person_id == visit.person] == []
 

@@ -14,11 +14,15 @@ from pydantic import ValidationError
 from sqlalchemy import update
 from typer.testing import CliRunner
 
+from byoid.encoding import b64u_encode
 from byoid.errors import HolderBindingError, MalformedInput, PeerError
 from byoid.keys import PublicKey
 from byoid.service.database import Database
+from byoid.service.settings import SettingsError
 from wallet import accounts, store
 from wallet.authenticator import SoftwareAuthenticator
+from wallet.background import VAULT_MIGRATIONS
+from wallet.settings import WalletSettings
 from wallet.tables import VaultTable
 from wallet.vault import ceremonies, gate, holder_keys, journal, proposals, remote, sessions
 from wallet.vault.__main__ import app
@@ -130,6 +134,21 @@ async def test_junk_on_the_socket_is_refused(vault: Vault, body: bytes) -> None:
     assert answer.json()["error"] == "MalformedInput"
 
 
+def test_the_vault_makes_its_own_tables(environment: dict[str, str]) -> None:
+    result = CliRunner().invoke(app, ["migrate"], env=environment)
+    assert result.exit_code == 0, result.output
+    VAULT_MIGRATIONS.require_current(environment["VAULT_DATABASE_URL"])
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("command", [["serve"], ["migrate"], ["hsm-key"], ["doctor"]])
+def test_wrong_settings_of_the_vault_are_named_without_a_value(environment: dict[str, str], command: list[str]) -> None:
+    changed = {**environment, "VAULT_PUBLIC_URL": "http://secret.test", "VAULT_HSM_PIN": "secret"}
+    result = CliRunner().invoke(app, command, env=changed)
+    assert (result.exit_code, "secret" in result.output) == (2, False)
+    assert "expected an https address" in result.stderr
+
+
 def test_the_doctor_command_finds_nothing_in_an_honest_vault(environment: dict[str, str]) -> None:
     asyncio.run(_fill(VaultSettings(**{name[6:].lower(): value for name, value in environment.items()})))
 
@@ -210,3 +229,27 @@ def test_every_operation_can_cross(door: RemoteDoor) -> None:
         arguments, result = remote._messages(operation)
         assert "vault" not in arguments.model_fields
         assert "result" in result.model_fields
+
+
+@pytest.mark.hostile
+def test_a_wallet_says_how_it_reaches_its_vault(tmp_path: Path) -> None:
+    known: dict[str, Any] = {
+        "public_url": "https://wallet.test", "database_url": "sqlite:///wallet.db", "trust": tmp_path, "keys": tmp_path,
+        "sealing_keys": f"a:{b64u_encode(bytes(range(32)))}",
+    }  # fmt: skip
+    with pytest.raises(SettingsError, match="set WALLET_VAULT_SOCKET, or WALLET_KEK"):
+        WalletSettings.load(**known)
+    assert WalletSettings.load(**known, vault_socket=tmp_path / "vault.sock").kek == ""
+
+
+@pytest.mark.hostile
+async def test_what_is_over_goes_although_the_vault_is_a_process_of_its_own(
+    door: RemoteDoor, vault: Vault, clock: Any
+) -> None:
+    """Strangers begin as many ceremonies as they like; their rows must not stay."""
+    for _ in range(3):
+        await door.run(ceremonies.begin_sign_in)
+    clock.advance(minutes=6)
+
+    assert await door.run(sessions.forget_what_is_over) == 3
+    assert (await vault.store.database.fetch(store.CEREMONY.select(), {})).rows == []

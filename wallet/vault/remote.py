@@ -35,12 +35,12 @@ _OPERATIONS: Final[dict[str, Operation]] = {
     operation.__name__: operation
     for operation in (
         *(ceremonies.begin_registration, ceremonies.register, ceremonies.begin_sign_in, ceremonies.sign_in),
-        *(sessions.open_session, sessions.end_session, sessions.end_all_sessions),
+        *(sessions.open_session, sessions.end_session, sessions.end_all_sessions, sessions.forget_what_is_over),
         *(holder_keys.create_holder_keys, holder_keys.delete_holder_keys, holder_keys.sweep_holder_keys),
         *(proposals.propose, gate.approve, gate.sign_key_proofs, gate.withdraw),
         *(actions.begin_adding_passkey, actions.propose_passkey),
-        *(accounts.view_account, accounts.rename_passkey, accounts.lock_wallet, journal.read_journal),
-        *(recovery.begin_recovery, recovery.lock_with_code, recovery.cancel_recovery),
+        *(accounts.view_account, accounts.rename_passkey, accounts.lock_wallet, accounts.has_wallet),
+        *(journal.read_journal, recovery.begin_recovery, recovery.lock_with_code, recovery.cancel_recovery),
         *(recovery.begin_recovery_passkey, recovery.recover),
     )
 }

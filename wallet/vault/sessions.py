@@ -146,6 +146,11 @@ async def end_session(vault: Vault, cookie: str, *, session_id: str | None = Non
         await tx.change(store.DELETE_SESSION, id=session_id or session.id, person_id=session.person)
 
 
+async def forget_what_is_over(vault: Vault) -> int:
+    """Delete ceremonies, sessions and approvals whose time is over; return how many."""
+    return await vault.store.expire(now=vault.clock())
+
+
 async def end_all_sessions(vault: Vault, cookie: str) -> int:
     """End every session of this person, this one too; whatever waited for approval is gone with them.
 
