@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Final, Self, TypeAlias
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import Store
 
@@ -61,6 +62,14 @@ class TrustAnchor:
     def public_key(self) -> PublicKey:
         """The anchor's key, loaded once; MalformedInput for one that byoid does not use."""
         return PublicKey.from_certificate(self.certificate)
+
+    @cached_property
+    def key_info(self) -> bytes:
+        """The SubjectPublicKeyInfo, which a CA keeps when it renews its certificate; the certificate if it has none."""
+        try:
+            return self.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return self.der
 
     @cached_property
     def period(self) -> Period:
@@ -125,7 +134,7 @@ class TrustAnchors:
         return self._certifying.get((certificate, purpose))
 
     def purposes_of(self, certificate: x509.Certificate) -> frozenset[Purpose]:
-        """Return all that any list trusts this very certificate for, as the certificate of a CA or pinned."""
+        """Return all that any list trusts this certificate for, or another with the same key: it is the same CA's."""
         return self._purposes.get(certificate, frozenset())
 
     def union(self, *others: "TrustAnchors") -> "TrustAnchors":
@@ -164,10 +173,10 @@ class TrustAnchors:
 
     @cached_property
     def _purposes(self) -> dict[x509.Certificate, frozenset[Purpose]]:
-        found: dict[x509.Certificate, frozenset[Purpose]] = {}
+        found: dict[bytes, frozenset[Purpose]] = {}
         for anchor in self.anchors:
-            found[anchor.certificate] = found.get(anchor.certificate, frozenset()) | anchor.purposes
-        return found
+            found[anchor.key_info] = found.get(anchor.key_info, frozenset()) | anchor.purposes
+        return {anchor.certificate: found[anchor.key_info] for anchor in self.anchors}
 
 
 def period_of(certificate: x509.Certificate) -> Period:

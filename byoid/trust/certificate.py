@@ -16,14 +16,14 @@ UNREADABLE: Final = (
 
 
 def parse_certificate(der: bytes) -> x509.Certificate:
-    """Parse a certificate with its extensions, which `cryptography` itself would leave for later.
+    """Parse a certificate with its names and extensions, which `cryptography` itself would leave for later.
 
     Raises:
-        MalformedInput: not a certificate of version 3 or less, or one with extensions that cannot be read.
+        MalformedInput: not a certificate of version 3 or less, or one with names or extensions that cannot be read.
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
-        _ = certificate.extensions
+        _ = certificate.subject, certificate.issuer, certificate.extensions
     except UNREADABLE as error:
-        raise MalformedInput("expected a DER certificate whose extensions can be read") from error
+        raise MalformedInput("expected a DER certificate whose names and extensions can be read") from error
     return certificate

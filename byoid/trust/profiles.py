@@ -72,9 +72,13 @@ def _check_no_access(policy: object, certificate: object, policies: x509.Certifi
 
 @dataclass(frozen=True)
 class Profile:
-    """What a signer's certificate must carry, and how many certificates may come with it (its own included)."""
+    """What a signer's certificate must carry, and how many certificates may come with it (its own included).
+
+    `usages` judges the extended key usages, of whoever certifies signers too: what a CA may not do it cannot pass on.
+    """
 
     signer: verification.ExtensionPolicy
+    usages: _Check
     max_certificates: int
 
 
@@ -95,7 +99,7 @@ _NO_ACCESS_CERTIFICATE: Final = _SIGNER_EXTENSIONS.may_be_present(
 
 def _signer(extensions: verification.ExtensionPolicy, usages: _Check) -> Profile:
     policy = extensions.may_be_present(x509.KeyUsage, _ANY, _check_signer_usage)
-    return Profile(policy.may_be_present(x509.ExtendedKeyUsage, _ANY, usages), MAX_CHAIN - 1)
+    return Profile(policy.may_be_present(x509.ExtendedKeyUsage, _ANY, usages), usages, MAX_CHAIN - 1)
 
 
 # Many issuers have one certificate for both formats; a certificate without extended key usage is one for anything.
@@ -114,6 +118,7 @@ _PROFILES: Final = {
         _NO_ACCESS_CERTIFICATE.require_present(x509.KeyUsage, _CRITICAL, _check_signer_usage)
         .require_present(x509.ExtendedKeyUsage, _ANY, _check_document_signer)
         .require_present(x509.AuthorityKeyIdentifier, _ANY, None),
+        _CREDENTIALS,
         1,
     ),
 }

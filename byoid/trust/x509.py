@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
-from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
 from byoid.errors import Expired, MalformedInput, NotYetValid, UntrustedIssuer
 from byoid.keys import PublicKey
@@ -23,7 +23,7 @@ from byoid.lazy import cached_property
 from byoid.trust.anchors import Period, Purpose, TrustAnchor, TrustAnchors, country_names, period_of, subject_of
 from byoid.trust.certificate import parse_certificate
 from byoid.trust.crl import Crls
-from byoid.trust.profiles import CA_EXTENSIONS, DOCUMENT_SIGNER, MAX_CHAIN, STATUS_SIGNER, profile_of
+from byoid.trust.profiles import CA_EXTENSIONS, DOCUMENT_SIGNER, MAX_CHAIN, STATUS_SIGNER, Profile, profile_of
 
 MAX_CERTIFICATE_BYTES: Final = 8 << 10
 T = TypeVar("T", bound=x509.ExtensionType)
@@ -226,14 +226,26 @@ def _build(
     verifier = policy.extension_policies(ca_policy=CA_EXTENSIONS, ee_policy=profile.signer).build_client_verifier()
     try:
         path = tuple(verifier.verify(leaf, intermediates).chain)
-    except verification.VerificationError as error:
+    except (verification.VerificationError, ValueError) as error:  # ValueError: something that it reads only here
         # A self-signed signer (HAIP 6.1.1) ends here too: no anchor certifies it.
         raise UntrustedIssuer(f"no valid path from the signer to a trust anchor for {purpose}: {error}") from error
     if path[:-1] != certificates:
         raise UntrustedIssuer("expected each certificate of the chain to certify the one before it")
     if not all(_extension(each, x509.KeyUsage) for each in intermediates):  # RFC 5280 4.2.1.3; the anchor is given
         raise UntrustedIssuer("expected the key usage of a CA in each intermediate certificate")
+    _require_usages(intermediates, profile)
     return _accept_anchor(leaf, path[-1], anchors, purpose)
+
+
+def _require_usages(intermediates: Sequence[x509.Certificate], profile: Profile) -> None:
+    """Demand that no intermediate is a CA for something else: extended key usages that it names hold below it too."""
+    for each in intermediates:
+        usages = _extension(each, x509.ExtendedKeyUsage)
+        if usages is not None and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in usages:
+            try:
+                profile.usages(None, each, usages)
+            except ValueError as error:
+                raise UntrustedIssuer(f"an intermediate certificate: {error}") from error
 
 
 def _accept_anchor(

@@ -1,6 +1,7 @@
 """Sets of trust anchors."""
 
 import pytest
+from cryptography import x509
 
 from byoid.errors import MalformedInput, UntrustedIssuer
 from byoid.keys import PrivateKey
@@ -116,3 +117,12 @@ def test_a_certificate_on_no_list_is_trusted_for_nothing(pki):
 
     assert anchors.purposes_of(pki.root.certificate) == {Purpose.PID}
     assert anchors.purposes_of(pki.intermediate.certificate) == frozenset()
+
+
+def test_an_anchor_whose_key_nobody_knows_is_on_its_list_all_the_same(pki, forge):
+    ec_key, unknown_key = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0209")
+    strange = x509.load_der_x509_certificate(forge().replace(ec_key, unknown_key))
+    anchors = TrustAnchors([TrustAnchor(strange, frozenset({Purpose.PID}), "a")]).union(pki.root.anchor(Purpose.MDOC))
+
+    assert anchors.purposes_of(strange) == {Purpose.PID}
+    assert anchors.purposes_of(pki.root.certificate) == {Purpose.MDOC}

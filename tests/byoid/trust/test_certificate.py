@@ -32,10 +32,12 @@ def with_a_doubled_extension(forge) -> bytes:
     return forge(extra=extra).replace(bytes.fromhex("06032a0305"), bytes.fromhex("06032a0304"))
 
 
-@pytest.fixture(params=[*UNREADABLE, "version 5", "an extension twice"])
+@pytest.fixture(params=[*UNREADABLE, "version 5", "an extension twice", "a name that is no text"])
 def unreadable(request, forge) -> bytes:
     if request.param == "version 5":
         return with_version_5(forge())
+    if request.param == "a name that is no text":
+        return forge().replace(b"Forged", b"\xff" * 6)
     if request.param == "an extension twice":
         return with_a_doubled_extension(forge)
     oid, value = UNREADABLE[request.param]

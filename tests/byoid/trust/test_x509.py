@@ -405,6 +405,37 @@ def test_a_certificate_for_anything_or_for_this_is_accepted(pki, forge, now, pur
     assert chain.purpose is purpose
 
 
+def below_a_ca_for(usages, pki, forge):
+    key = PrivateKey.generate()
+    authority = {"digital_signature": False, "key_cert_sign": True, "crl_sign": True}
+    der = forge(key=key.native.public_key(), ca=True, path_length=0, usage=authority, extended=usages)
+    return [forge(issuer=Authority(x509.load_der_x509_certificate(der), key)), der]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("purpose", "usages"),
+    [(purpose, usages) for purpose, usages in FOREIGN_USAGES if usages != [ANY] and purpose is not Purpose.MDOC],
+)
+def test_below_a_ca_for_something_else_nobody_signs(pki, forge, now, purpose, usages):
+    with pytest.raises(UntrustedIssuer, match="extended key usage"):
+        verify_chain(below_a_ca_for(usages, pki, forge), anchors=pki.root.anchor(purpose), purpose=purpose, now=now)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "usages"),
+    [
+        *((purpose, ()) for purpose in Purpose if purpose is not Purpose.MDOC),
+        *((purpose, [ANY]) for purpose in Purpose if purpose is not Purpose.MDOC),
+        *((purpose, [DOCUMENT_SIGNER, STATUS_SIGNER]) for purpose in (*CREDENTIALS, Purpose.STATUS)),
+        (Purpose.ACCESS, [CLIENT]),
+    ],
+)
+def test_below_a_ca_for_anything_or_for_this_a_signer_signs(pki, forge, now, purpose, usages):
+    chain = verify_chain(below_a_ca_for(usages, pki, forge), anchors=pki.root.anchor(purpose), purpose=purpose, now=now)
+    assert chain.purpose is purpose
+
+
 def policies(*dotted):
     return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(each), None) for each in dotted])
 
@@ -451,6 +482,19 @@ def test_under_the_ca_of_credentials_their_signer_asks_for_none(pki, forge, now,
         assert verify_chain(reader, anchors=anchors, purpose=Purpose.ACCESS, now=now)
         with pytest.raises(UntrustedIssuer, match="for signing something else"):
             verify_chain(signer, anchors=anchors, purpose=Purpose.ACCESS, now=now)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("other", [Purpose.PID, Purpose.ATTESTATION, Purpose.MDOC])
+def test_a_ca_that_has_renewed_its_certificate_is_the_same_ca(pki, forge, now, other):
+    """One list knows the old certificate, for credentials, and another the new one, for statuses."""
+    renewed = make_root(SubjectName("Root"), key=pki.root.key, now=now)
+    anchors = pki.root.anchor(other).union(renewed.anchor(Purpose.STATUS))
+
+    assert anchors.purposes_of(renewed.certificate) == {other, Purpose.STATUS}
+    assert verify_chain([forge(extended=[STATUS_SIGNER])], anchors=anchors, purpose=Purpose.STATUS, now=now)
+    with pytest.raises(UntrustedIssuer, match="usage of status signers"):
+        verify_chain([forge()], anchors=anchors, purpose=Purpose.STATUS, now=now)
 
 
 def test_under_a_ca_of_its_own_or_pinned_a_status_signer_needs_no_usage(pki, forge, now):
