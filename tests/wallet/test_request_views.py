@@ -7,7 +7,7 @@ import pytest
 from byoid.service.i18n import Catalogue
 from wallet.transactions import ShownLine, ShownTransaction
 from wallet.web.claim_lines import Foreign
-from wallet.web.request_views import _transaction, nearest
+from wallet.web.request_views import _transaction, _wanted, nearest
 
 PAYMENT = {
     "transaction_id": "8D8A",
@@ -54,6 +54,20 @@ def test_a_mandate_shows_its_payment_and_its_own_number() -> None:
 
 def test_a_member_without_a_word_of_ours_is_shown_under_its_own_name() -> None:
     assert shown("urn:eudi:sca:payment:1", {**PAYMENT, "sct_inst": "no"})["Sct inst"] == "No"
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        ("eu.europa.ec.eudi.pid.1", "Person identification data"),
+        ("org.iso.18013.5.1.mDL", "Driving licence"),
+        ("urn:example:diploma:1", "Diploma"),
+        ("https://university.example/types/student_card", "Student card"),
+        ("1", "1"),
+    ],
+)
+def test_a_card_that_is_missing_has_a_name_that_people_know(type_: str, name: str) -> None:
+    assert _wanted(type_, Catalogue("en", {})) == name
 
 
 def test_a_text_in_another_language_says_which() -> None:

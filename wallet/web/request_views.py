@@ -1,5 +1,6 @@
 """What the page of a request shows: who asks and why, exactly what they would get, and what to be wary of."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -53,6 +54,12 @@ OBJECTIONS: Final = {
     True: "The authority has named whom it is for, and they are not among them.",
     False: "The authority has a rule about who may see it, which your wallet can’t read.",
 }
+# Cards that every wallet has heard of, by the types of the ARF's rulebooks and ISO/IEC 18013-5.
+KINDS: Final = {
+    "urn:eudi:pid:1": "Person identification data", "eu.europa.ec.eudi.pid.1": "Person identification data",
+    "org.iso.18013.5.1.mDL": "Driving licence", "eu.europa.ec.av.1": "Proof of age",
+    "urn:eudi:ehic:1": "European health insurance card",
+}  # fmt: skip
 _NOT_FOR_THIS: Final = frozenset({Caution.UNREGISTERED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
 _ALARMING: Final = frozenset({Caution.UNSIGNED, Caution.REGISTRATION_REFUSED, Caution.ASKS_MORE})
 TRANSACTIONS: Final = {
@@ -199,7 +206,7 @@ def request_view(consent: ConsentView, catalogue: Catalogue) -> RequestView:
         sets=tuple(_set(place, each, queries) for place, each in enumerate(consent.sets) if each.options),
         transactions=tuple(_transaction(each, catalogue) for each in consent.transactions),
         satisfiable=consent.satisfiable,
-        wanted=tuple(_wanted(each) for each in consent.credentials if not each.options),
+        wanted=tuple(dict.fromkeys(_wanted(each.type, catalogue) for each in consent.credentials if not each.options)),
         unusable=tuple(
             _unusable(each, asked.type, catalogue) for asked in consent.credentials for each in asked.unusable
         ),
@@ -271,10 +278,12 @@ def _set(place: int, asked: AskedSet, queries: Mapping[str, QueryView]) -> SetVi
     return SetView(f"set{place}", asked.required, alternatives)
 
 
-def _wanted(asked: AskedCredential) -> str:
-    return (
-        asked.type.rpartition(":")[0].rpartition(":")[2] or asked.type if asked.type.startswith("urn:") else asked.type
-    )
+def _wanted(type_: str, catalogue: Catalogue) -> str:
+    """Name a kind of card of which there is none here, so that no issuer's words are known."""
+    if type_ in KINDS:
+        return catalogue.gettext(KINDS[type_])
+    parts = [part for part in re.split("[:./]", type_) if part and not part.isdigit()]
+    return readable(parts[-1]) if parts else type_
 
 
 def _caution(caution: Caution, asker: Asker, catalogue: Catalogue) -> CautionView:
@@ -318,4 +327,4 @@ def _web(address: str | None) -> str:
 def every_text() -> set[str]:
     """Return every English text in this module, for the test that none lacks a translation."""
     texts = {text for each in CAUTIONS.values() for text in each}
-    return texts | {*TRANSACTIONS.values(), *MEMBERS.values(), *OBJECTIONS.values()}
+    return texts | {*TRANSACTIONS.values(), *MEMBERS.values(), *OBJECTIONS.values(), *KINDS.values()}
