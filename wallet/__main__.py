@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from byoid.encoding import json_dumps
 from byoid.keys import PrivateKey
-from byoid.service.cli import commands
+from byoid.service.cli import commands, explained
 from byoid.service.trust_files import load_signer
 from wallet.app import open_database, run_jobs
 from wallet.background import KEPT, MIGRATIONS, VAULT_MIGRATIONS
@@ -28,9 +28,9 @@ app.add_typer(vault_commands.app, name="vault")
 
 @app.command()
 def migrate_vault(revision: str = "head") -> None:
-    """Bring the vault's database up to date; in production with the vault's own role."""
-    settings = WalletSettings.load()
-    VAULT_MIGRATIONS.upgrade(settings.vault_database_url or settings.database_url, revision)
+    """Bring the database of a vault in this process up to date; one of its own has `python -m wallet.vault migrate`."""
+    settings = explained(WalletSettings.load)
+    explained(lambda: VAULT_MIGRATIONS.upgrade(settings.vault_database_url or settings.database_url, revision))
 
 
 @app.command()

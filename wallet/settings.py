@@ -32,7 +32,8 @@ class WalletSettings(ServiceSettings):
     # The socket of a vault in a process of its own (`python -m wallet.vault serve`); the wallet then opens no vault.
     vault_socket: Path | None = None
     # Wraps keys of passkeys without PRF: "pkcs11:library?token=…" in production, "file:path" in a demo (wallet.keks).
-    kek: str
+    # Where the vault is a process of its own, it has the key.
+    kek: str = ""
     # Verifiers known beforehand, and who may attest others (wallet.verifier_files).
     verifiers: Path | None = None
     # The mail server for notices, "smtps://user:password@host" or "smtp://…" with STARTTLS, and whom they come from;
@@ -68,4 +69,6 @@ class WalletSettings(ServiceSettings):
             raise ValueError("production refuses a wallet that consents by itself")
         if self.profile == "production" and self.kek.startswith("file:"):
             raise ValueError("production needs an HSM for passkeys without PRF, a key file is for demos")
+        if not self.kek and self.vault_socket is None:
+            raise ValueError("set WALLET_VAULT_SOCKET, or WALLET_KEK for a vault in this process")
         return self

@@ -1,6 +1,7 @@
 """The commands that every service has: `python -m issuer serve | migrate | jobs | settings | key`.
 
-Wrong settings end a command with all mistakes on standard error and status 2, before anything is opened.
+Wrong settings end a command with all mistakes on standard error and status 2, before anything is opened; a database,
+key or file that cannot be opened ends it with one.
 """
 
 import asyncio
@@ -12,14 +13,18 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.importer import import_from_string
 
+from byoid.errors import ByoidError
 from byoid.service import logging as service_logging
 from byoid.service.migrations import Migrations
 from byoid.service.serving import OneWriteProtocol
-from byoid.service.settings import KEY_BYTES, ServiceSettings, SettingsError
+from byoid.service.settings import KEY_BYTES, ServiceSettings
 
 GRACE_SECONDS: Final = 20  # what has begun is answered for so long after SIGTERM
 S = TypeVar("S", bound=ServiceSettings)
+T = TypeVar("T")
 
 
 def commands(
@@ -44,29 +49,29 @@ def commands(
         host: str = "127.0.0.1", port: int = 8000, workers: Annotated[int, typer.Option(help="processes")] = 1
     ) -> None:
         """Answer requests, until stopped: then no new ones, and what has begun is answered."""
-        loaded = _load(settings)
+        loaded = _ready(settings, migrations)
         service_logging.configure(level=loaded.log_level)
-        uvicorn.run(
-            factory, factory=True, host=host, port=port, workers=workers, access_log=False, log_config=None,
-            http=OneWriteProtocol, proxy_headers=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
-        )  # fmt: skip
+        _serve(factory, host=host, port=port, workers=workers)
 
     @app.command()
     def migrate(revision: str = "head") -> None:
         """Bring the database up to date."""
-        migrations.upgrade(_load(settings).database_url, revision)
+        url = _load(settings).database_url
+        explained(lambda: migrations.upgrade(url, revision))
 
     @app.command(name="jobs")
     def run_jobs() -> None:
         """Run the jobs, until stopped. More than one process may."""
-        loaded = _load(settings)
+        loaded = _ready(settings, migrations)
         service_logging.configure(level=loaded.log_level)
-        asyncio.run(_until_stopped(jobs(loaded)))
+        explained(lambda: asyncio.run(_until_stopped(jobs(loaded))))
 
     @app.command(name="settings")
     def check_settings() -> None:
-        """Check the settings and name every mistake."""
-        _load(settings)
+        """Check the settings and name every mistake; in production also open what they name: database, keys, files."""
+        if _load(settings).profile == "production":
+            explained(lambda: asyncio.run(_start_and_stop(factory)))
+            _ready(settings, migrations)
         typer.echo("the settings are good", err=True)
 
     @app.command()
@@ -77,12 +82,43 @@ def commands(
     return app
 
 
-def _load(settings: type[S]) -> S:
+def _serve(factory: str, *, host: str, port: int, workers: int) -> None:
     try:
-        return settings.load()
-    except SettingsError as error:
+        uvicorn.run(
+            factory, factory=True, host=host, port=port, workers=workers, access_log=False, log_config=None,
+            http=OneWriteProtocol, proxy_headers=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
+        )  # fmt: skip
+    except SystemExit:
+        explained(lambda: asyncio.run(_start_and_stop(factory)))  # in one line what the log says in many
+        raise
+
+
+def _load(settings: type[S]) -> S:
+    return explained(settings.load)
+
+
+def _ready(settings: type[S], migrations: Migrations) -> S:
+    """Load the settings; in production the database must be up to date, since nothing else makes its tables."""
+    loaded = _load(settings)
+    if loaded.profile == "production":
+        explained(lambda: migrations.require_current(loaded.database_url))
+    return loaded
+
+
+def explained(act: Callable[[], T]) -> T:
+    """Act; a mistake of the operator's ends the command with its reason and status 2."""
+    try:
+        return act()
+    except (ByoidError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+
+
+async def _start_and_stop(factory: str) -> None:
+    """Open all that the application opens when it starts."""
+    application: FastAPI = import_from_string(factory)()
+    async with application.router.lifespan_context(application):
+        pass
 
 
 async def _until_stopped(work: Awaitable[None]) -> None:

@@ -14,6 +14,17 @@ class Conflict(ByoidError):
     """A row breaks a constraint (unique, foreign key, not null, check). The transaction is lost with it."""
 
 
+class DatabaseUnavailable(ByoidError):
+    """The database cannot be opened, or not be brought up to date; the message says why, in the driver's words."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """Say what the driver said, in one line; only what it says of itself, not of a statement's values."""
+        while error.__cause__ is not None:
+            error = error.__cause__
+        return cls(f"the database says {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a statement did: its rows as named tuples, and how many rows it returned or changed."""

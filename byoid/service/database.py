@@ -61,6 +61,7 @@ class Database:
 
         Raises:
             ValueError: another kind of database.
+            DatabaseUnavailable: it cannot be opened.
         """
         parsed = make_url(url)
         match parsed.get_backend_name():

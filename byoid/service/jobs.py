@@ -106,7 +106,7 @@ class JobRunner:
         finally:
             times = {"next": due, "released": _BEGINNING}
             await self._database.execute(self._finish, {"job": job.name, "me": holder, **times})
-        _logger.info("job %s touched %d", job.name, touched)
+        _logger.log(logging.INFO if touched else logging.DEBUG, "job %s touched %d", job.name, touched)
         return touched
 
     async def _while_held(self, job: Job, holder: str) -> int:

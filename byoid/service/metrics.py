@@ -21,7 +21,14 @@ _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 def route_template(scope: Scope) -> str:
     """Return the route that answered, such as `/offers/{offer_id}`: what is in its place may be a secret."""
-    return str(getattr(scope.get("route"), "path", UNMATCHED))
+    return str(getattr(scope.get("route") or _starlette_route(scope), "path", UNMATCHED))
+
+
+def _starlette_route(scope: Scope) -> object:
+    """Find a route that is Starlette's own, as those of pages are: of these a scope has the endpoint alone."""
+    endpoint = scope.get("endpoint")
+    routes = scope["app"].routes if endpoint is not None and "app" in scope else ()
+    return next((each for each in routes if getattr(each, "endpoint", None) is endpoint), None)
 
 
 class Metrics:

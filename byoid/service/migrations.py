@@ -19,11 +19,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, create_engine
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from byoid.service import columns
+from byoid.service.connection import DatabaseUnavailable
 from byoid.service.sqlite import sqlite_driver
 
 _KEY: Final = "byoid_migrations"
@@ -40,6 +43,23 @@ class Migrations:
     def upgrade(self, url: str, revision: str = "head") -> None:
         """Bring the database to `revision`. Blocks: call it outside the event loop."""
         self._with_connection(url, lambda config: command.upgrade(config, revision))
+
+    def require_current(self, url: str) -> None:
+        """Refuse a database without all that this version needs; a newer one has it, since migrations only add.
+
+        Raises:
+            DatabaseUnavailable: it was not migrated, or cannot be reached.
+        """
+
+        def look(connection: Connection) -> None:
+            known = ScriptDirectory(str(self.folder))
+            options = {"version_table": self.version_table}
+            found = MigrationContext.configure(connection, opts=options).get_current_revision()
+            earlier = {each.revision for each in known.walk_revisions()} - {known.get_current_head()}
+            if found is None or found in earlier:
+                raise DatabaseUnavailable("the database has not the tables of this version: run `migrate` first")
+
+        _connect(url, look)
 
     def downgrade(self, url: str, revision: str) -> None:
         """Bring the database back to `revision`."""
@@ -94,18 +114,32 @@ def _render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[Fals
 
 
 def _connect(url: str, act: Callable[[Connection], None]) -> None:
-    parsed = make_url(url)
+    try:
+        _act(make_url(url), act)
+    except (SQLAlchemyError, OSError) as error:
+        raise DatabaseUnavailable.of(error) from error
+    except Exception as error:  # asyncpg's own, where SQLAlchemy connects; asyncpg is the extra [postgres]
+        if not type(error).__module__.startswith("asyncpg."):
+            raise
+        raise DatabaseUnavailable.of(error) from error
+
+
+def _act(parsed: URL, act: Callable[[Connection], None]) -> None:
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed.set(drivername="sqlite"), module=sqlite_driver())
-        with engine.begin() as connection:
-            act(connection)
-        engine.dispose()
+        try:
+            with engine.begin() as connection:
+                act(connection)
+        finally:
+            engine.dispose()
         return
 
     async def on_postgres() -> None:
         postgres = create_async_engine(parsed.set(drivername="postgresql+asyncpg"))
-        async with postgres.begin() as connection:
-            await connection.run_sync(act)
-        await postgres.dispose()
+        try:
+            async with postgres.begin() as connection:
+                await connection.run_sync(act)
+        finally:
+            await postgres.dispose()
 
     asyncio.run(on_postgres())

@@ -16,7 +16,16 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import Dialect
 
-from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction, Write, execute_writes
+from byoid.service.connection import (
+    Conflict,
+    Connection,
+    DatabaseUnavailable,
+    Lost,
+    Result,
+    Transaction,
+    Write,
+    execute_writes,
+)
 from byoid.service.statements import NO_PARAMETERS, PreparedStatement, Statement, Statements
 
 COMMAND_TIMEOUT_SECONDS: Final = 30
@@ -154,7 +163,11 @@ class PostgresEngine:
 
     @classmethod
     async def open(cls, url: URL, *, max_connections: int = 10) -> Self:
-        """Connect. `?host=` in the URL names a directory with a socket, `?ssl=` is asyncpg's."""
+        """Connect. `?host=` in the URL names a directory with a socket, `?ssl=` is asyncpg's.
+
+        Raises:
+            DatabaseUnavailable: no such server, role, password or database.
+        """
 
         async def connect() -> Any:
             return await asyncpg.connect(
@@ -169,8 +182,11 @@ class PostgresEngine:
             )
 
         engine = cls(Connections(connect, most=max_connections))
-        async with engine.read():
-            return engine
+        try:
+            async with engine.read():
+                return engine
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise DatabaseUnavailable.of(error) from error
 
     def transaction(self) -> PostgresTransaction:
         """Return a transaction to enter."""

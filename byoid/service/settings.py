@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
 
 from byoid.errors import ByoidError
 from byoid.service.loopback import is_loopback as is_loopback
@@ -29,6 +30,11 @@ class SettingsError(ByoidError):
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(["wrong settings:", *(f"  {each}" for each in mistakes)]))
         self.mistakes = mistakes
+
+    @classmethod
+    def of(cls, error: ValidationError, *, prefix: str) -> Self:
+        """Name every mistake by its variable, without the value."""
+        return cls([_mistake(each, prefix) for each in error.errors(include_input=False)])
 
 
 class ServiceSettings(BaseSettings):
@@ -73,8 +79,9 @@ class ServiceSettings(BaseSettings):
         try:
             return cls(**overrides)
         except ValidationError as error:
-            prefix = cls.model_config.get("env_prefix", "")
-            raise SettingsError([_mistake(each, prefix) for each in error.errors(include_input=False)]) from None
+            raise SettingsError.of(error, prefix=cls.model_config.get("env_prefix", "")) from None
+        except UnreadableSetting as error:
+            raise SettingsError([f"{error}: expected JSON"]) from None
 
     @property
     def address_limit(self) -> int:

@@ -16,7 +16,16 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import Dialect
 
-from byoid.service.connection import Conflict, Connection, Lost, Result, Transaction, Write, execute_writes
+from byoid.service.connection import (
+    Conflict,
+    Connection,
+    DatabaseUnavailable,
+    Lost,
+    Result,
+    Transaction,
+    Write,
+    execute_writes,
+)
 from byoid.service.statements import NO_PARAMETERS, Statement, Statements
 
 _logger = logging.getLogger(__name__)
@@ -317,11 +326,14 @@ class SqliteEngine:
 
 
 def _connect(driver: ModuleType, path: str) -> sqlite3.Connection:
-    connection: sqlite3.Connection = driver.connect(
-        path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=512
-    )
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        connection: sqlite3.Connection = driver.connect(
+            path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=512
+        )
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except driver.Error as error:
+        raise DatabaseUnavailable.of(error) from error
     return connection
 
 

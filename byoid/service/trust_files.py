@@ -64,8 +64,8 @@ def load_signer(key_file: Path, chain_file: Path | None = None, password: bytes 
     try:
         key = PrivateKey.from_pem(key_file.read_bytes(), password)
         chain = x509.load_pem_x509_certificates(chain_file.read_bytes()) if chain_file else []
-    except (OSError, ValueError) as error:
-        raise MalformedInput(f"{key_file.name}: the key or its certificate cannot be read") from error
+    except (OSError, ValueError, MalformedInput) as error:
+        raise MalformedInput(f"{key_file.name}: the key or its certificate cannot be read: {error}") from error
     if chain and PublicKey.from_certificate(chain[0]) != key.public:
         raise MalformedInput(f"{key_file.name}: the certificate is for another key")
     return SoftwareSigner(key, tuple(certificate.public_bytes(Encoding.DER) for certificate in chain))

@@ -1,4 +1,4 @@
-"""Commands of the vault's own process: serve, make the HSM key, examine the storage, lock a wallet.
+"""Commands of the vault's own process: serve, migrate, make the HSM key, examine the storage, lock a wallet.
 
 `python -m wallet.vault serve`, or `python -m wallet vault serve`. Settings are `VAULT_…` in the environment.
 """
@@ -16,8 +16,10 @@ import typer
 import uvicorn
 from sqlalchemy.engine import make_url
 
+from byoid.service.cli import explained
 from byoid.service.database import Database
 from wallet import store
+from wallet.background import VAULT_MIGRATIONS
 from wallet.tables import VaultTable
 from wallet.vault import doctor, journal
 from wallet.vault.keys import PersonId
@@ -32,13 +34,19 @@ _BACKLOG: Final = 128
 @app.command()
 def serve() -> None:
     """Serve the vault on its Unix socket."""
-    asyncio.run(serve_vault(VaultSettings()))
+    explained(lambda: asyncio.run(serve_vault(VaultSettings.load())))
+
+
+@app.command()
+def migrate(revision: str = "head") -> None:
+    """Bring the vault's database up to date."""
+    explained(lambda: VAULT_MIGRATIONS.upgrade(VaultSettings.load().database_url, revision))
 
 
 @app.command()
 def hsm_key() -> None:
     """Make the wrapping key inside the HSM, once."""
-    settings = VaultSettings()
+    settings = explained(VaultSettings.load)
     if settings.hsm_library is None:
         raise typer.BadParameter("VAULT_HSM_LIBRARY is not set")
     from wallet.vault.hsm import Pkcs11Kek  # the extra [hsm]
@@ -56,7 +64,7 @@ def examine(
     canary: Annotated[list[str] | None, typer.Option(help="A value of a person that must not be found.")] = None,
 ) -> None:
     """Read the raw storage; fail if anything personal lies there in clear."""
-    findings = asyncio.run(examine_vault(VaultSettings(), canaries=canary or []))
+    findings = explained(lambda: asyncio.run(examine_vault(VaultSettings.load(), canaries=canary or [])))
     for each in findings:
         typer.echo(f"{each.table}.{each.column} {each.row}: {each.problem}")
     typer.echo(f"{len(findings)} findings", err=True)
@@ -66,7 +74,9 @@ def examine(
 @app.command()
 def lock(person: str, operator: Annotated[str, typer.Option()], reason: Annotated[str, typer.Option()]) -> None:
     """Lock a wallet; its owner reads by whom and why."""
-    asyncio.run(lock_wallet(VaultSettings(), PersonId(person), operator=operator, reason=reason))
+    explained(
+        lambda: asyncio.run(lock_wallet(VaultSettings.load(), PersonId(person), operator=operator, reason=reason))
+    )
 
 
 async def serve_vault(settings: VaultSettings) -> None:

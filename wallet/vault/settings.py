@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, model_validator
+from pydantic import SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from byoid.service.database import Database
+from byoid.service.settings import SettingsError
 from wallet.passkeys import WebAuthnParty
 from wallet.store import VaultStore
 from wallet.vault.context import Vault, VaultPolicy
@@ -38,6 +39,18 @@ class VaultSettings(BaseSettings):
     session_idle: timedelta = timedelta(minutes=15)
     session_lifetime: timedelta = timedelta(hours=12)
     recovery_wait: timedelta = timedelta(days=3)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            SettingsError: with every mistake, and no value.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError.of(error, prefix="VAULT_") from None
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:

@@ -1,15 +1,23 @@
 """The commands that every service has."""
 
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from pydantic_settings import SettingsConfigDict
 from sqlalchemy import MetaData
 from typer.testing import CliRunner
 
+from byoid.errors import MalformedInput
 from byoid.service import cli
+from byoid.service.connection import DatabaseUnavailable
 from byoid.service.migrations import Migrations
 from byoid.service.settings import ServiceSettings
 
@@ -36,12 +44,32 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     calls = Calls()
     monkeypatch.setattr(uvicorn, "run", calls)
     monkeypatch.setattr(Migrations, "upgrade", calls)
+    monkeypatch.setattr(Migrations, "require_current", lambda self, url: None)
     monkeypatch.setattr("byoid.service.logging.configure", lambda **_: None)
     return calls
 
 
 @pytest.fixture
-def run(calls: Calls, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the application opened when it started, which fails for a key named `lost`."""
+    opened: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened.append("keys")
+        if os.environ.get("THING_KEY") == "lost":
+            raise MalformedInput("credential.key cannot be read")
+        yield
+
+    thing = ModuleType("thing.app")
+    thing.make = lambda: FastAPI(lifespan=lifespan)  # type: ignore[attr-defined]  # a module made for this test
+    monkeypatch.setitem(sys.modules, "thing", ModuleType("thing"))
+    monkeypatch.setitem(sys.modules, "thing.app", thing)
+    return opened
+
+
+@pytest.fixture
+def run(calls: Calls, opened: list[str], values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in values.items():
         monkeypatch.setenv(f"THING_{name.upper()}", value)
     migrations = Migrations(MetaData(), Path(), "v")
@@ -82,3 +110,41 @@ def test_wrong_settings_end_every_command(
     assert "THING_PUBLIC_URL" in result.output
     assert "THING_DATABASE_URL" in result.output
     assert calls.made == []
+
+
+def test_settings_open_what_they_name(run: Any, opened: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("settings").exit_code == 0
+    assert opened == ["keys"]
+    monkeypatch.setenv("THING_KEY", "lost")
+    result = run("settings")
+    assert (result.exit_code, result.stderr) == (2, "credential.key cannot be read\n")
+
+
+def test_a_start_that_fails_ends_with_its_reason_in_one_line(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise SystemExit(3)
+
+    monkeypatch.setattr(uvicorn, "run", fail)
+    assert run("serve").exit_code == 3  # something else, such as a port that is taken: uvicorn has said it
+    monkeypatch.setenv("THING_KEY", "lost")
+    result = run("serve")
+    assert (result.exit_code, result.stderr) == (2, "credential.key cannot be read\n")
+
+
+@pytest.mark.parametrize("command", ["serve", "jobs", "settings"])
+def test_production_wants_a_database_that_is_up_to_date(
+    run: Any, calls: Calls, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def refuse(self: Migrations, url: str) -> None:
+        raise DatabaseUnavailable("run migrate first")
+
+    monkeypatch.setattr(Migrations, "require_current", refuse)
+    result = run(command)
+    assert (result.exit_code, result.stderr, calls.made) == (2, "run migrate first\n", [])
+
+
+@pytest.mark.parametrize("command", ["serve", "jobs"])
+def test_a_demo_makes_its_own_tables(run: Any, calls: Calls, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("THING_PROFILE", "demo")
+    monkeypatch.setattr(Migrations, "require_current", lambda self, url: pytest.fail("a demo is not migrated"))
+    assert run(command).exit_code == 0

@@ -6,6 +6,9 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from prometheus_client.exposition import generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from byoid.service import health
@@ -34,10 +37,15 @@ async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-async def test_requests_are_counted_by_route(client: httpx2.AsyncClient) -> None:
-    for path in ("/offers/secret-1", "/offers/secret-2", "/nowhere"):
+async def test_requests_are_counted_by_route(app: FastAPI, client: httpx2.AsyncClient) -> None:
+    async def page(request: Request) -> Response:
+        return Response()
+
+    app.router.routes.append(Route("/pages/{page_id}", page))
+    for path in ("/offers/secret-1", "/offers/secret-2", "/pages/secret", "/nowhere"):
         await client.get(path)
     text = (await client.get("/metrics")).text
+    assert 'http_requests_total{method="GET",route="/pages/{page_id}",status="200"} 1.0' in text
     assert 'http_requests_total{method="GET",route="/offers/{offer_id}",status="200"} 2.0' in text
     assert 'http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in text
     assert 'credentials_issued_total{format="dc+sd-jwt"} 2.0' in text

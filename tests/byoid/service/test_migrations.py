@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table
 
+from byoid.service.connection import DatabaseUnavailable
 from byoid.service.database import Database, Json, UtcDateTime, insert, service_metadata
 from byoid.service.migrations import Migrations
 
@@ -89,3 +90,41 @@ async def test_tables_made_for_a_test_are_those_of_the_metadata(database_url: st
     await database.create_all(metadata)
     await database.close()
     assert await asyncio.to_thread(Migrations(metadata, folder, "issuer_version").drift, database_url) == []
+
+
+async def test_a_database_must_have_what_this_version_needs(database_url: str, folder: Path) -> None:
+    old, new = (Migrations(metadata, folder, "issuer_version") for metadata in (first(), second()))
+    await asyncio.to_thread(old.write_revision, database_url, "first")
+    with pytest.raises(DatabaseUnavailable, match="run `migrate`"):
+        await asyncio.to_thread(old.require_current, database_url)
+    await asyncio.to_thread(old.upgrade, database_url)
+    await asyncio.to_thread(old.require_current, database_url)
+    await asyncio.to_thread(new.write_revision, database_url, "second")
+    with pytest.raises(DatabaseUnavailable, match="run `migrate`"):
+        await asyncio.to_thread(new.require_current, database_url)
+    await asyncio.to_thread(new.upgrade, database_url)
+    (latest,) = (folder / "versions").glob("*second.py")
+    latest.unlink()  # the version before, on the tables of the next one
+    await asyncio.to_thread(old.require_current, database_url)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("sqlite:////nowhere/x.db", "OperationalError: unable"), ("postgresql://a@127.0.0.1:1/b", "ConnectionRefused")],
+)
+async def test_a_database_that_cannot_be_opened_is_said_in_one_line(url: str, said: str, folder: Path) -> None:
+    migrations = Migrations(first(), folder, "issuer_version")
+    for act in (migrations.upgrade, migrations.require_current):
+        with pytest.raises(DatabaseUnavailable, match=said):
+            await asyncio.to_thread(act, url)
+    with pytest.raises(DatabaseUnavailable, match=said):
+        await Database.open(url)
+
+
+@pytest.mark.postgres
+async def test_a_role_that_does_not_exist_is_said_in_one_line(postgres_socket: Path, folder: Path) -> None:
+    url = f"postgresql://nobody-we-know@/postgres?host={postgres_socket}"
+    with pytest.raises(DatabaseUnavailable, match='role "nobody-we-know" does not exist'):
+        await asyncio.to_thread(Migrations(first(), folder, "issuer_version").upgrade, url)
+    with pytest.raises(DatabaseUnavailable, match='role "nobody-we-know" does not exist'):
+        await Database.open(url)

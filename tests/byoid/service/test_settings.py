@@ -16,6 +16,8 @@ RANDOM = base64.urlsafe_b64encode(bytes(range(32))).decode()
 class IssuerSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="ISSUER_")
 
+    lists: tuple[str, ...] = ()
+
 
 def test_good_settings_are_frozen(settings: ServiceSettings) -> None:
     assert list(parse_keys(settings.sealing_keys)) == ["b", "a"]
@@ -36,6 +38,14 @@ def test_the_environment_is_read_with_the_services_prefix(
     settings = IssuerSettings.load()
     assert settings.public_url == "https://issuer.example"
     assert [str(each) for each in settings.allowed_networks] == ["10.1.0.0/16", "fd00::/8"]
+
+
+@pytest.mark.hostile
+def test_what_is_to_be_json_and_is_not_is_named(monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]) -> None:
+    monkeypatch.setenv("ISSUER_LISTS", "https://secret.example")
+    with pytest.raises(SettingsError, match=r'"lists".*expected JSON') as error:
+        IssuerSettings.load(**values)
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.hostile
