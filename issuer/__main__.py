@@ -7,6 +7,7 @@ import asyncio
 import csv
 import getpass
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import islice
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from byoid.errors import ByoidError
+from byoid.errors import ByoidError, MalformedInput, OAuthError
 from byoid.service.audit import AuditHead
 from byoid.service.cli import commands
 from issuer import admin, bulk, clerks, delivery, journal, people, updates
@@ -29,7 +30,7 @@ from issuer.agency_store import Target
 from issuer.agency_tables import BulkState
 from issuer.app import open_agency
 from issuer.ceremony_commands import ceremony_commands
-from issuer.credential_types import TypeFileInvalid, load_type
+from issuer.credential_types import TypeFileInvalid, in_language, load_type
 from issuer.delivery import Channel, DeliveryOrder
 from issuer.jobs import run_jobs
 from issuer.migrations import MIGRATIONS
@@ -90,7 +91,7 @@ def offer(
 
 @app.command()
 def bulk_offers(  # each is an option of the command
-    file: Annotated[Path, typer.Argument(help="CSV or Excel file with a column of the register's keys")],
+    file: Annotated[Path, typer.Argument(help="CSV or Excel file with a column of the register's keys", exists=True)],
     configuration: Configurations,
     out: Annotated[Path, typer.Option(help="where links and codes are written, as CSV")],
     column: Annotated[str, typer.Option(help="the column with the register's keys")] = "person",
@@ -172,14 +173,20 @@ def check_type(files: list[Path]) -> None:
             typer.echo(str(error), err=True)
         else:
             formats = [part.configuration_id for part in (found.sd_jwt_vc, found.mdoc) if part]
-            typer.echo(f"{file.name}: {found.name['en']}, {len(found.claims)} claims, {' and '.join(formats)}")
+            typer.echo(
+                f"{file.name}: {in_language(found.name, 'en')}, {len(found.claims)} claims, {' and '.join(formats)}"
+            )
     raise typer.Exit(1 if mistakes else 0)
 
 
 @app.command()
-def letters(out: Annotated[Path, typer.Argument(help="HTML file to write")], keep: bool = False) -> None:
-    """Write the letters that wait into one file to print, and forget them."""
-    typer.echo(f"{_run(lambda agency: _letters(agency, out, keep))} letters", err=True)
+def letters(
+    out: Annotated[Path, typer.Argument(help="HTML file to write; one that is there is not overwritten")],
+    keep: Annotated[bool, typer.Option(help="do not forget them")] = False,
+) -> None:
+    """Write the letters that wait, at most 500, into one file to print, and forget them."""
+    count = _run(lambda agency: _letters(agency, out, keep))
+    typer.echo(f"{count} letters" + (", more may wait" if count == delivery.LETTERS else ""), err=True)
 
 
 @app.command(name="journal")
@@ -252,6 +259,7 @@ async def _bulk_offers(  # what the command was asked
     agency: Agency, file: Path, column: str, order: OfferOrder, job_id: str | None, out: Path
 ) -> None:
     if job_id is None:
+        next(_people(file, column), None)  # a file that cannot be read makes no job
         job_id = await bulk.create(agency, order, actor=_actor())
         typer.echo(f"job {job_id}", err=True)
     job = await bulk.require_job(agency, job_id)
@@ -269,17 +277,32 @@ async def _bulk_offers(  # what the command was asked
             if job.state == BulkState.RUNNING:  # another worker has it, or had it and was killed: its lease ends
                 await asyncio.sleep(_PATIENCE)
     await _write_results(bulk.results(agency, job_id), out)
+    typer.echo(f"{job.offered} offered, {job.failed} failed: {out} says why", err=True)
 
 
 async def _collect(agency: Agency, job_id: str, file: Path, column: str, progress: Progress) -> None:
-    rows = read_excel(file) if file.suffix == ".xlsx" else read_csv(file)
-    found: Iterator[str] = (str(row[column]) for row in rows)
+    found = _people(file, column)
     bar, first = progress.add_task("reading", total=None), 0
     while part := list(islice(found, _PART)):
         await bulk.add_people(agency, job_id, part, first=first)
         first += len(part)
         progress.update(bar, completed=first)
     progress.update(bar, total=first)
+
+
+def _people(file: Path, column: str) -> Iterator[str]:
+    """Yield the register's keys of a file.
+
+    Raises:
+        MalformedInput: it cannot be read, or a row has no key.
+    """
+    try:
+        for number, row in enumerate(read_excel(file) if file.suffix == ".xlsx" else read_csv(file), start=1):
+            if row.get(column) in (None, ""):
+                raise MalformedInput(f"{file.name}, row {number}: expected the key of a person in column {column!r}")
+            yield str(row[column])
+    except ValueError as error:
+        raise MalformedInput(f"{file.name}: {error}") from error
 
 
 async def _write_results(results: AsyncIterator[dict[str, Any]], out: Path) -> None:
@@ -301,8 +324,8 @@ async def _issued(agency: Agency, target: Target, value: str) -> list[Any]:
 
 async def _letters(agency: Agency, out: Path, keep: bool) -> int:
     waiting = await delivery.waiting_letters(agency)
-    out.write_text(agency.post.letters(waiting), "utf-8")
-    out.chmod(0o600)
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(agency.post.letters(waiting))  # what is in an older file is nowhere else
     if waiting and not keep:
         await delivery.letters_printed(agency, [each["id"] for each in waiting], actor=_actor())
     return len(waiting)
@@ -327,7 +350,8 @@ def _run(act: Callable[[Agency], Awaitable[T]]) -> T:
     try:
         return asyncio.run(opened())
     except (ByoidError, OSError) as error:
-        typer.echo(str(error), err=True)
+        detail = error.detail if isinstance(error, OAuthError) else None
+        typer.echo(f"{error}: {detail}" if detail else str(error), err=True)
         raise typer.Exit(2) from error
 
 

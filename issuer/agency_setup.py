@@ -1,6 +1,7 @@
 """How the agency's side is put together from settings and files; `app.py` calls it."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,7 @@ from issuer.recognition import PersonRecognition
 from issuer.recognitions import load_recognition
 from issuer.settings import IssuerSettings
 from issuer.sources.factory import load_source
+from issuer.sources.sql import SqlSource
 from issuer.webhooks import Webhooks
 
 
@@ -84,10 +86,11 @@ def hsm_opener(settings: IssuerSettings) -> Callable[[], Hsm] | None:
     return open_hsm
 
 
-def configured_source(
+@asynccontextmanager
+async def configured_source(
     settings: IssuerSettings, *, http: httpx2.AsyncClient, clock: Callable[[], datetime]
-) -> AttributeSource:
-    """Make the authentic source that the settings name.
+) -> AsyncIterator[AttributeSource]:
+    """Make the authentic source that the settings name, and close it in the end.
 
     Raises:
         SettingsError: they name none.
@@ -95,7 +98,12 @@ def configured_source(
     """
     if settings.source is None:
         raise SettingsError(["ISSUER_SOURCE: expected a file that says where the facts about people come from"])
-    return load_source(settings.source, client=http, clock=clock)
+    source = load_source(settings.source, client=http, clock=clock)
+    try:
+        yield source
+    finally:
+        if isinstance(source, SqlSource):
+            await source.close()
 
 
 def configured_recognition(

@@ -1,7 +1,7 @@
 """The issuer's composition root: settings in, application out. The only place where concrete things are chosen."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from byoid.service.http import http_client
 from byoid.service.limits import BodyLimit
 from byoid.service.pages import ASSETS, Pages, SecurityHeaders
 from byoid.service.seal import Sealer
+from byoid.service.settings import SettingsError
 from byoid.service.tracing import telemetry, tracer_provider
 from byoid.service.trust_files import load_trust
 from byoid.trust.x509 import ChainCache
@@ -35,7 +36,7 @@ from issuer.agency_setup import agency_parts, configured_recognition, configured
 from issuer.attributes import AttributeSource
 from issuer.configurations import configurations
 from issuer.context import Issuer
-from issuer.credential_types import CATALOGUE, load_catalogue
+from issuer.credential_types import CATALOGUE, CredentialType, load_catalogue
 from issuer.events import Events, NoEvents
 from issuer.guesses import SignInGuard
 from issuer.metadata import issuer_metadata, server_metadata
@@ -157,14 +158,17 @@ async def open_agency(
     """Open an issuer and its agency's side, for the application, for jobs and for commands; see `create_app`."""
     database = await Database.open(settings.database_url)
     try:
-        async with http_client(settings, mounts=mounts) as http:
+        async with (
+            http_client(settings, mounts=mounts) as http,
+            nullcontext(source) if source else configured_source(settings, http=http, clock=clock) as facts,
+        ):
             if settings.profile == "demo":
                 await database.create_all(IssuerTable.metadata)
             sealer = Sealer.from_settings(settings)
             parts = agency_parts(settings, database, sealer=sealer, http=http)
             issuer = make_issuer(
                 settings, database, http=http,
-                source=source or configured_source(settings, http=http, clock=clock),
+                source=facts,
                 recognition=recognition or configured_recognition(settings, parts, http=http, clock=clock),
                 events=events or WebhookEvents(parts.store, parts.webhooks, clock), clock=clock,
             )  # fmt: skip
@@ -184,8 +188,7 @@ def make_issuer(
     clock: Callable[[], datetime] = utc_now,
 ) -> Issuer:
     """Make the context of every operation."""
-    types = load_catalogue(settings.catalogue or CATALOGUE)
-    chosen = {each: types[each] for each in settings.credential_types or types}
+    chosen = _chosen_types(settings)
     documents = type_documents(chosen, public_url=settings.public_url)
     found = configurations(chosen.values(), public_url=settings.public_url, documents=documents)
     sealer, clients = Sealer.from_settings(settings), load_clients(settings.clients)
@@ -213,6 +216,15 @@ def make_issuer(
         served_lists=ServedLists(),
         clock=clock,
     )
+
+
+def _chosen_types(settings: IssuerSettings) -> dict[str, CredentialType]:
+    types = load_catalogue(settings.catalogue or CATALOGUE)
+    unknown = sorted(set(settings.credential_types) - types.keys())
+    if unknown:
+        known = f"expected ids of the catalogue ({', '.join(types)}), got {', '.join(unknown)}"
+        raise SettingsError([f"ISSUER_CREDENTIAL_TYPES: {known}"])
+    return {each: types[each] for each in settings.credential_types or types}
 
 
 def _encryption_keys(sealer: Sealer) -> dict[str, PrivateKey]:

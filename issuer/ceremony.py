@@ -81,11 +81,37 @@ def certify(  # what a certificate is about
     Raises:
         MalformedInput: the authority cannot be read, or another password.
     """
-    purpose = PURPOSES[name]
+    return _chain(authority, key, owner, owner.named(name), purpose=PURPOSES[name], password=password, now=now)
+
+
+def _chain(  # what a certificate is about
+    authority: Path, key: PublicKey, owner: Owner, subject: SubjectName, *,
+    purpose: Purpose, password: bytes, now: datetime,
+) -> bytes:  # fmt: skip
     issuer = _load(authority, _IACA if purpose is Purpose.MDOC else _INTERMEDIATE, password)
     names = [*(dns(owner.host) if owner.host else ()), *uri(owner.contact)]
-    leaf = make_leaf(issuer, owner.named(name), key=key, purpose=purpose, now=now, names=names)
+    leaf = make_leaf(issuer, subject, key=key, purpose=purpose, now=now, names=names)
     return to_pem(leaf) if purpose is Purpose.MDOC else to_pem(leaf, issuer.certificate)
+
+
+def make_key(  # what a key and its certificate are about
+    path: Path, authority: Path, owner: Owner, *, purpose: Purpose, password: bytes, now: datetime
+) -> Certified:
+    """Make one key in `path`.key, not encrypted, with its chain in `path`.pem: for a wallet provider or a service.
+
+    Raises:
+        MalformedInput: the authority cannot be read, or another password.
+        FileExistsError: the key is there.
+    """
+    if path.with_suffix(".key").exists():
+        raise FileExistsError(f"{path.with_suffix('.key')} is there already")
+    key = PrivateKey.generate()
+    subject = SubjectName(owner.organization, owner.organization, owner.identifier, owner.country)
+    chain = _chain(authority, key.public, owner, subject, purpose=purpose, password=password, now=now)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_secret(path.with_suffix(".key"), key.to_pem())
+    write_secret(path.with_suffix(".pem"), chain)
+    return certified(path.name, x509.load_pem_x509_certificates(chain)[0])
 
 
 def make_keys(  # two folders and their passwords

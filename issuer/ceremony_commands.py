@@ -33,6 +33,8 @@ def ceremony_commands(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(name="ceremony")(make)
     app.command(name="rotate-keys")(rotate)
+    app.command(name="authority")(make_authority)
+    app.command(name="certify")(certify)
     app.command(name="import-anchor")(import_anchor)
 
 
@@ -71,7 +73,7 @@ def rotate(  # each is an option of the command
     """Make a new key for one purpose and take it into use; running servers notice."""
     if name not in NAMES:
         raise typer.BadParameter(f"expected one of {', '.join(NAMES)}")
-    settings = IssuerSettings.load()
+    settings = _or_exit(IssuerSettings.load)
     owner = ceremony.Owner(organization, country, contact, host=host)
     password, now = _password(_PASSWORD, "Password of the authority"), datetime.now(UTC)
     ending, secret, public = _in_hsm(settings, name, now) if hsm else _in_file(settings)
@@ -81,6 +83,37 @@ def rotate(  # each is an option of the command
     if not hsm:
         (settings.keys / f"{name}.hsm").unlink(missing_ok=True)
     _report([ceremony.certified(name, x509.load_pem_x509_certificates(chain)[0])])
+
+
+def make_authority(
+    authority: Annotated[Path, typer.Argument(help="folder for roots and intermediate: keep it offline")],
+    organization: Organization,
+    country: Country,
+    contact: Contact,
+) -> None:
+    """Make an authority alone, such as one for wallet providers or for services; see `certify`."""
+    password, now = _password(_PASSWORD, "Password of the authority"), datetime.now(UTC)
+    owner = ceremony.Owner(organization, country, contact)
+    _report(_or_exit(lambda: ceremony.make_authority(authority, owner, password=password, now=now)))
+
+
+def certify(  # each is an option of the command
+    authority: Annotated[Path, typer.Argument(help="folder of the authority")],
+    key: Annotated[Path, typer.Argument(help="file to write, without its ending: NAME.key (not encrypted), NAME.pem")],
+    purpose: Annotated[Purpose, typer.Option(help="what it signs: wallet_provider, status, access, …")],
+    organization: Organization,
+    country: Country,
+    contact: Contact,
+    identifier: Annotated[str | None, typer.Option(help="the organization's, such as NTRDE-HRB100")] = None,
+    host: Annotated[str | None, typer.Option(help="the host name of who asks, for `access`")] = None,
+) -> None:
+    """Make a key of another service than the issuer, and certify it: a wallet provider's, a verifier's."""
+    password, now = _password(_PASSWORD, "Password of the authority"), datetime.now(UTC)
+    owner = ceremony.Owner(organization, country, contact, identifier=identifier, host=host)
+    made = _or_exit(
+        lambda: ceremony.make_key(key, authority, owner, purpose=purpose, password=password, now=now)
+    )  # fmt: skip
+    _report([made])
 
 
 def import_anchor(

@@ -100,7 +100,7 @@ def configurations(
                 scope=kind.sd_jwt_vc.configuration_id,
                 credential_signing_alg_values_supported=("ES256",),
                 cryptographic_binding_methods_supported=("jwk",),
-                **_common(kind, [claim for claim in kind.claims if claim.sd_jwt], mdoc=False, public_url=public_url),
+                **_common(kind, [claim for claim in kind.claims if claim.sd_jwt], mdoc=False),
             )
             served = vct == type_url(kind, public_url=public_url)
             found[kind.sd_jwt_vc.configuration_id] = Configuration(
@@ -113,13 +113,13 @@ def configurations(
                 scope=kind.mdoc.configuration_id,
                 credential_signing_alg_values_supported=_COSE_ES256,
                 cryptographic_binding_methods_supported=("cose_key",),
-                **_common(kind, [claim for claim in kind.claims if claim.mdoc], mdoc=True, public_url=public_url),
+                **_common(kind, [claim for claim in kind.claims if claim.mdoc], mdoc=True),
             )
             found[kind.mdoc.configuration_id] = Configuration(kind.mdoc.configuration_id, kind, "mso_mdoc", metadata)
     return found
 
 
-def _common(kind: CredentialType, claims: list[ClaimDefinition], *, mdoc: bool, public_url: str) -> dict[str, Any]:
+def _common(kind: CredentialType, claims: list[ClaimDefinition], *, mdoc: bool) -> dict[str, Any]:
     demands = None
     if kind.keys is not None:
         demands = KeyAttestationsRequired(
@@ -130,10 +130,9 @@ def _common(kind: CredentialType, claims: list[ClaimDefinition], *, mdoc: bool, 
         proof_signing_alg_values_supported=PROOF_ALGORITHMS,
         key_attestations_required=demands or KeyAttestationsRequired(),
     )
-    logo = Image(uri=f"{public_url}/static/logos/{kind.logo}", alt_text=kind.name["en"]) if kind.logo else None
     display = tuple(
         CredentialDisplay(
-            name=name, locale=language, logo=logo, description=kind.description[language],
+            name=name, locale=language, logo=_logo(kind, name), description=kind.description[language],
             background_color=kind.colours.background, text_color=kind.colours.text,
         )
         for language, name in kind.name.items()
@@ -146,6 +145,10 @@ def _common(kind: CredentialType, claims: list[ClaimDefinition], *, mdoc: bool, 
             credential_reuse_policy=_reuse_policy(kind),
         ),
     }
+
+
+def _logo(kind: CredentialType, name: str) -> Image | None:
+    return Image(uri=kind.logo, alt_text=name) if kind.logo else None
 
 
 def _description(kind: CredentialType, claim: ClaimDefinition, *, mdoc: bool) -> ClaimsDescription:

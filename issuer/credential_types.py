@@ -18,7 +18,6 @@ from byoid.claims import ClaimPath
 from byoid.errors import ByoidError
 
 CATALOGUE: Final = Path(__file__).parent / "catalogue"
-LANGUAGES: Final = ("en", "de", "fr", "es")
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[dict[str, Text], Field(min_length=1)]
@@ -26,6 +25,13 @@ Texts = Annotated[dict[str, Text], Field(min_length=1)]
 
 class TypeFileInvalid(ByoidError):
     """A file of the catalogue breaks a rule; the message lists every mistake with its place in the file."""
+
+    @classmethod
+    def of(cls, path: Path, error: ValidationError) -> Self:
+        """Say every mistake that was found in a file."""
+        places = [(".".join(map(str, each["loc"])) or "file", each["msg"]) for each in error.errors(include_url=False)]
+        mistakes = [f"  {place}: {message.removeprefix('Value error, ')}" for place, message in places]
+        return cls("\n".join([f"{path.name}:", *mistakes]))
 
 
 class Kind(StrEnum):
@@ -142,9 +148,7 @@ class CredentialType(_Part):
     def _consistent(self) -> Self:
         if self.sd_jwt_vc is None and self.mdoc is None:
             raise ValueError("the type needs a section [sd_jwt_vc], [mdoc] or both")
-        for language in LANGUAGES:
-            if any(language not in texts for texts in (self.name, self.description, *(c.label for c in self.claims))):
-                raise ValueError(f"every name, description and label needs a text for {language!r}")
+        _require_languages(self)
         _require_unique("sd_jwt", [claim.sd_jwt for claim in self.claims if claim.sd_jwt])
         _require_unique("mdoc", [claim.mdoc for claim in self.claims if claim.mdoc])
         for claim in self.claims:
@@ -156,6 +160,21 @@ class CredentialType(_Part):
     def disclosable(self) -> list[ClaimPath]:
         """The claim paths of the SD-JWT VC that the holder may disclose or hold back."""
         return [claim.path for claim in self.claims if claim.sd_jwt and claim.disclosure == "always"]
+
+
+def _require_languages(kind: CredentialType) -> None:
+    """Whoever reads the name in their language reads all else in it too."""
+    texts = {"description": kind.description, **{f"label of {claim.attribute!r}": claim.label for claim in kind.claims}}
+    for place, found in texts.items():
+        if found.keys() != kind.name.keys():
+            raise ValueError(
+                f"{place}: expected the languages of name ({', '.join(kind.name)}), got {', '.join(found)}"
+            )
+
+
+def in_language(texts: Mapping[str, str], language: str) -> str:
+    """Return the text in a language, else in English, else in the first that there is."""
+    return texts.get(language) or texts.get("en") or next(iter(texts.values()))
 
 
 def _require_unique(member: str, values: Sequence[str]) -> None:
@@ -171,21 +190,37 @@ def load_type(path: Path) -> CredentialType:
         TypeFileInvalid: not TOML, or a rule of the catalogue is broken; all mistakes at once.
     """
     try:
-        return CredentialType.model_validate(tomllib.loads(path.read_text("utf-8")))
+        kind = CredentialType.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return kind.model_copy(update={"logo": _embedded(path.parent / kind.logo)}) if kind.logo else kind
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TypeFileInvalid(f"{path.name}: not TOML: {error}") from None
     except ValidationError as error:
-        mistakes = [f"  {'.'.join(map(str, m['loc'])) or 'file'}: {m['msg']}" for m in error.errors(include_url=False)]
-        raise TypeFileInvalid("\n".join([f"{path.name}:", *mistakes])) from None
+        raise TypeFileInvalid.of(path, error) from None
+    except OSError as error:
+        raise TypeFileInvalid(f"{error.filename}: {error.strerror}") from None
+
+
+_LOGO_TYPES: Final = {".png": "image/png", ".svg": "image/svg+xml"}
+_MAX_LOGO_BYTES: Final = 10_000  # it stands in the metadata once for each language and format
+
+
+def _embedded(logo: Path) -> str:
+    """Return a picture as a `data:` URL: one at an address would tell its server who looks at a card."""
+    content = logo.read_bytes()
+    if logo.suffix not in _LOGO_TYPES or len(content) > _MAX_LOGO_BYTES:
+        raise TypeFileInvalid(f"{logo.name}: expected a .png or .svg file of at most {_MAX_LOGO_BYTES} bytes")
+    return f"data:{_LOGO_TYPES[logo.suffix]};base64,{b64encode(content).decode('ascii')}"
 
 
 def load_catalogue(folder: Path = CATALOGUE) -> dict[str, CredentialType]:
     """Read every type of a folder, by id.
 
     Raises:
-        TypeFileInvalid: a file is wrong, or two files claim the same id or configuration.
+        TypeFileInvalid: there is none, one is wrong, or two claim the same id or configuration.
     """
     types = [load_type(path) for path in sorted(folder.glob("*.toml"))]
+    if not types:
+        raise TypeFileInvalid(f"{folder}: expected a folder with files of credential types (.toml)")
     parts = [part.configuration_id for kind in types for part in (kind.sd_jwt_vc, kind.mdoc) if part]
     try:
         _require_unique("id", [kind.id for kind in types])
@@ -279,7 +314,7 @@ _EXPECTED: Final[Mapping[Kind, tuple[Callable[[Any], bool], str]]] = {
     Kind.COUNTRY: (_is_country, "a country code of two letters"),
     Kind.COUNTRIES: (lambda v: isinstance(v, list) and bool(v) and all(map(_is_country, v)), "a list of country codes"),
     Kind.PLACE: (_is_place, "a place with a country, a region or a locality"),
-    Kind.IMAGE: (lambda v: isinstance(v, bytes), "a JPEG image"),
+    Kind.IMAGE: (lambda v: isinstance(v, bytes) and v[:3] in (b"", b"\xff\xd8\xff"), "a JPEG image"),
     Kind.OBJECT: (lambda v: isinstance(v, Mapping) and bool(v), "an object"),
     Kind.OBJECTS: (lambda v: _is_list(v, Mapping), "a list of objects"),
 }

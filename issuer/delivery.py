@@ -30,7 +30,7 @@ from issuer.recipients import Recipient
 _logger = logging.getLogger(__name__)
 _TRIES: Final = tuple(timedelta(minutes=each) for each in (1, 5, 30, 120, 720, 1440))
 _TAKE: Final = 20
-_LETTERS: Final = 500
+LETTERS: Final = 500
 _LEASE: Final = timedelta(minutes=5)
 _deliveries = table_of(Delivery)
 _NOW: Final = bindparam("now", type_=UtcDateTime())
@@ -63,7 +63,7 @@ _WAITING_LETTERS = (
         _deliveries.c.expires_at > _NOW,
     )
     .order_by(_deliveries.c.due_at, _deliveries.c.id)
-    .limit(_LETTERS)
+    .limit(LETTERS)
 )
 _EXPIRY: Final = Expiry(_deliveries, expires_at=_deliveries.c.expires_at)
 

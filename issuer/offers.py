@@ -28,7 +28,6 @@ from issuer.tables import OfferState
 _ID_BYTES: Final = 24
 PRE_AUTHORIZED: Final = "pre-authorized"
 AUTHORIZATION: Final = "authorization"
-_TX_CODE_TEXT: Final = "Enter the code that you received on another way than this offer."
 
 
 class OfferNotFound(ByoidError):
@@ -131,7 +130,8 @@ def require_configurations(issuer: Issuer, configuration_ids: Sequence[str]) -> 
         InvalidRequest: an unknown configuration, or none.
     """
     if not configuration_ids or any(each not in issuer.configurations for each in configuration_ids):
-        raise InvalidRequest("expected ids of credential configurations of this issuer")
+        known = f"this issuer has {', '.join(issuer.configurations)}"
+        raise InvalidRequest("expected ids of credential configurations of this issuer", detail=known)
 
 
 async def cancel_offer(issuer: Issuer, offer_id: str) -> bool:
@@ -202,4 +202,5 @@ def _transaction_code(issuer: Issuer) -> str:
 
 
 def _announce(code: str) -> dict[str, Any]:
-    return TransactionCode(length=len(code), description=_TX_CODE_TEXT).to_wire()
+    # No description: it has one language, whatever the citizen's is, and wallets have words of their own.
+    return TransactionCode(length=len(code)).to_wire()

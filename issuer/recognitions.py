@@ -134,7 +134,6 @@ def load_recognition(  # what the three ways need, each a part of it
     except MalformedInput as error:
         raise TypeFileInvalid(f"{path.name}: {error}") from None
     except ValidationError as error:
-        mistakes = [f"  {'.'.join(map(str, m['loc']))}: {m['msg']}" for m in error.errors(include_url=False)]
-        raise TypeFileInvalid("\n".join([f"{path.name}:", *mistakes])) from None
+        raise TypeFileInvalid.of(path, error) from None
     except (OSError, ValueError) as error:
         raise TypeFileInvalid(f"{path.name}: {error}") from None

@@ -1,11 +1,12 @@
 """What the agency's operator sets. Environment variables `ISSUER_…`; every mistake is named at start."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from byoid.service.settings import ServiceSettings
 
@@ -23,13 +24,13 @@ class IssuerSettings(ServiceSettings):
     # Folder of credential type files; the shipped catalogue if not set.
     catalogue: Path | None = None
     # Ids of the types that this agency issues; all of the catalogue if empty.
-    credential_types: tuple[str, ...] = ()
+    credential_types: Annotated[tuple[str, ...], NoDecode] = ()
     # Folder with credential.key/.pem, document-signer.key/.pem, status.key/.pem and metadata.key/.pem.
     keys: Path
     # Whom to trust: wallet providers, status lists of wallets (byoid.service.trust_files).
     trust: Path
     # https pages of wallets that offers link to; a web wallet cannot own a custom scheme.
-    wallet_endpoints: tuple[str, ...] = ()
+    wallet_endpoints: Annotated[tuple[str, ...], NoDecode] = ()
 
     offer_lifetime: timedelta = timedelta(days=7)
     tx_code_attempts: int = Field(default=5, ge=1, le=10)  # OpenID4VCI 13.6.2
@@ -95,3 +96,13 @@ class IssuerSettings(ServiceSettings):
     # The system that hands transaction codes to people, such as by text message (Standard Webhooks: whsec_…).
     code_webhook_url: str | None = None
     code_webhook_secret: SecretStr | None = None
+
+    @field_validator("credential_types", "wallet_endpoints", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """Take a list as `a,b` or as JSON."""
+        if not isinstance(value, str):
+            return value
+        return (
+            json.loads(value) if value.startswith("[") else [each.strip() for each in value.split(",") if each.strip()]
+        )

@@ -16,7 +16,7 @@ from byoid.formats.type_metadata import (
     TypeMetadata,
     integrity_of,
 )
-from issuer.credential_types import CredentialType
+from issuer.credential_types import CredentialType, in_language
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def _metadata(kind: CredentialType, *, vct: str) -> TypeMetadata:
     colours = SimpleRendering(background_color=kind.colours.background, text_color=kind.colours.text)
     return TypeMetadata(
         vct=vct,
-        name=kind.name["en"],
-        description=kind.description["en"],
+        name=in_language(kind.name, "en"),
+        description=in_language(kind.description, "en"),
         display=tuple(
             TypeDisplay(
                 locale=locale, name=name, description=kind.description[locale], rendering=Rendering(simple=colours)

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from byoid.service import i18n, qr
-from issuer.credential_types import CredentialType
+from issuer.credential_types import CredentialType, in_language
 
 _FOLDER = Path(__file__).parent
 
@@ -36,7 +36,7 @@ class Post:
 
     def _render(self, template: str, content: Mapping[str, Any]) -> str:
         language = content["language"]
-        names = [self._types[each].name[language] for each in content["types"] if each in self._types]
+        names = [in_language(self._types[each].name, language) for each in content["types"] if each in self._types]
         view = {**content, "names": names, "until": datetime.fromisoformat(content["expires_at"])}
         return self._environments[language].get_template(template).render(agency=self._agency, **view)
 

@@ -1,8 +1,8 @@
 """The authentic source of an agency, from a file.
 
-kind = "sql"                                  # sql, csv, excel or http
+kind = "sql"                                  # or csv, excel, http
 mapping = "register.toml"                     # beside this file; see mapping.py
-url = "postgresql+psycopg://reader@db/people" # sql: any SQLAlchemy URL; "$NAME" is taken from the environment
+url = "postgresql://reader@db/people"         # any SQLAlchemy URL; "$NAME" is taken from the environment
 query = "SELECT * FROM person WHERE person_number = :person"
 
 kind = "csv"                                  # or "excel"
@@ -104,8 +104,7 @@ def load_source(path: Path, *, client: httpx2.AsyncClient, clock: Callable[[], d
                     member=source.member,
                 )  # fmt: skip
     except ValidationError as error:
-        mistakes = [f"  {'.'.join(map(str, m['loc']))}: {m['msg']}" for m in error.errors(include_url=False)]
-        raise TypeFileInvalid("\n".join([f"{path.name}:", *mistakes])) from None
+        raise TypeFileInvalid.of(path, error) from None
     except (OSError, ValueError) as error:
         raise TypeFileInvalid(f"{path.name}: {error}") from None
 

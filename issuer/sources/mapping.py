@@ -16,6 +16,7 @@ reason = "The register says that this person has died."
 
 import json
 import tomllib
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -35,7 +36,7 @@ class Converted(_Part):
     """A column whose value is converted."""
 
     column: str
-    as_: Annotated[Literal["text", "date", "integer", "boolean", "json", "bytes"], Field(alias="as")] = "text"
+    as_: Annotated[Literal["text", "date", "integer", "boolean", "json", "bytes", "base64"], Field(alias="as")] = "text"
 
 
 class Joined(_Part):
@@ -96,8 +97,7 @@ def load_mapping(path: Path) -> Mapping_:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TypeFileInvalid(f"{path.name}: not TOML: {error}") from None
     except ValidationError as error:
-        mistakes = [f"  {'.'.join(map(str, m['loc']))}: {m['msg']}" for m in error.errors(include_url=False)]
-        raise TypeFileInvalid("\n".join([f"{path.name}:", *mistakes])) from None
+        raise TypeFileInvalid.of(path, error) from None
 
 
 _CONVERT: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -107,6 +107,7 @@ _CONVERT: Final[Mapping[str, Callable[[Any], Any]]] = {
     "boolean": bool,
     "json": json.loads,
     "bytes": bytes,
+    "base64": lambda value: b64decode(value, validate=True),
 }
 
 

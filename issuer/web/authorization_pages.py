@@ -24,6 +24,7 @@ from byoid.service.pages import choose_language, language_of, origin_of, set_coo
 from byoid.wire_errors import InvalidRequest
 from issuer import authorization
 from issuer.context import Issuer
+from issuer.credential_types import in_language
 from issuer.guesses import BADGE_LIFETIME, Guess
 from issuer.recognition import NotRecognised, PasswordRecognition, RedirectRecognition
 from issuer.wire import form, the_issuer
@@ -169,8 +170,11 @@ def _cards(issuer: Issuer, request: Request, row: Any) -> list[CardView]:
         kind, labels = found.setdefault(configuration.type.id, (configuration.type, {}))
         for claim in kind.claims:
             if claim.mdoc if configuration.format == "mso_mdoc" else claim.sd_jwt:
-                labels[claim.label[language]] = None
-    return [CardView(kind.name[language], kind.description[language], tuple(labels)) for kind, labels in found.values()]
+                labels[in_language(claim.label, language)] = None
+    return [
+        CardView(in_language(kind.name, language), in_language(kind.description, language), tuple(labels))
+        for kind, labels in found.values()
+    ]
 
 
 def _targets(row: Any) -> list[str]:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from byoid.wire_errors import InvalidRequest
 from issuer.admin import NotFound
 from issuer.agency_store import COUNTED, PAGE, Target
+from issuer.credential_types import in_language
 from issuer.revocation import Selection, change_status
 from issuer.tables import CredentialStatus
 from issuer.web.office.visit import Visit
@@ -89,7 +90,8 @@ async def _ask(visit: Visit, *, problem: str | None = None) -> Response:
 def _results(
     visit: Visit, selection: Selection | None, rows: Any, *, problem: str | None = None, status: int = 200
 ) -> Response:
-    types = {each.type.id: each.type.name[visit.language] for each in visit.agency.issuer.configurations.values()}
+    kinds = [each.type for each in visit.agency.issuer.configurations.values()]
+    types = {kind.id: in_language(kind.name, visit.language) for kind in kinds}
     return visit.page(
         "issued", status=status, selection=selection, rows=rows, types=types, targets=TARGETS, problem=problem,
         next=rows[-1].id if len(rows) == PAGE else None,

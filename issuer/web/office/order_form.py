@@ -10,6 +10,7 @@ from byoid.errors import OAuthError
 from byoid.service.i18n import LANGUAGES
 from byoid.wire_errors import InvalidRequest
 from issuer.agency_offers import OfferOrder
+from issuer.credential_types import in_language
 from issuer.delivery import Channel
 from issuer.web.office.visit import Visit
 
@@ -53,7 +54,7 @@ def order_view(visit: Visit, problem: OAuthError | None = None) -> Mapping[str, 
     ways = [Channel.NONE, Channel.LETTER, *([Channel.EMAIL] if settings.smtp_url else [])]
     return {
         "choices": [
-            Choice(each.id, each.type.name[visit.language], _FORMATS[each.format])
+            Choice(each.id, in_language(each.type.name, visit.language), _FORMATS[each.format])
             for each in visit.agency.issuer.configurations.values()
         ],
         "chosen": visit.chosen,

@@ -2,20 +2,22 @@
 
 import asyncio
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from typer.testing import CliRunner
 
 from byoid.errors import MalformedInput
 from byoid.jose import parse_jws
 from byoid.keys import PrivateKey, PublicKey
-from byoid.service.trust_files import load_trust
+from byoid.service.trust_files import load_signer, load_trust
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.x509 import verify_chain
 from issuer import ceremony
+from issuer.__main__ import app
 from issuer.admin import Role
 from issuer.hsm import Pkcs11Hsm
 from issuer.keys import NAMES, KeyRing
@@ -40,7 +42,11 @@ def token(softhsm: dict[str, dict[str, str]]) -> dict[str, str]:
 
 
 def _anchors(folder: Path, *purposes: Purpose) -> TrustAnchors:
-    pem = b"".join(path.read_bytes() for path in ceremony.anchors_for_others(folder / "authority"))
+    return _anchors_of(folder / "authority", *purposes)
+
+
+def _anchors_of(authority: Path, *purposes: Purpose) -> TrustAnchors:
+    pem = b"".join(path.read_bytes() for path in ceremony.anchors_for_others(authority))
     return TrustAnchors.from_pem(pem, frozenset(purposes), "test")
 
 
@@ -209,3 +215,37 @@ def test_an_hsm_key_that_does_not_fit_is_named_at_start(
 def test_a_wrong_pin_is_named_at_start(token: dict[str, str]) -> None:
     with pytest.raises(MalformedInput):
         Pkcs11Hsm.open(library=token["library"], token="nowhere", pin="0000")
+
+
+def test_a_key_of_another_service_is_certified_for_one_purpose(tmp_path: Path) -> None:
+    folder = tmp_path / "access-authority"
+    ceremony.make_authority(folder, OWNER, password=SECRET, now=NOW)
+    owner = ceremony.Owner("Bookshop", "DE", "https://shop.example", identifier="NTRDE-HRB1", host="shop.test")
+    path = tmp_path / "verifier" / "access-shop"
+    made = ceremony.make_key(path, folder, owner, purpose=Purpose.ACCESS, password=SECRET, now=NOW)
+    assert made.name == "access-shop"
+    signer = load_signer(path.with_suffix(".key"), path.with_suffix(".pem"))
+    assert path.with_suffix(".key").stat().st_mode & 0o777 == 0o600
+    chain = verify_chain(signer.x5c, anchors=_anchors_of(folder, Purpose.ACCESS), purpose=Purpose.ACCESS, now=NOW)
+    assert "Bookshop" in chain.certificates[0].subject.rfc4514_string()
+    with pytest.raises(FileExistsError, match="there already"):
+        ceremony.make_key(path, folder, owner, purpose=Purpose.ACCESS, password=SECRET, now=NOW)
+
+
+def test_the_commands_make_an_authority_and_a_key(tmp_path: Path) -> None:
+    about = ["--organization", "Wallets", "--country", "DE", "--contact", "https://wallets.example"]
+    password = {"BYOID_AUTHORITY_PASSWORD": "offline"}
+
+    def run(*arguments: object) -> Any:
+        return CliRunner().invoke(app, [*map(str, arguments), *about], env=password)
+
+    folder, key = tmp_path / "authority", tmp_path / "wallet-provider"
+    assert run("authority", folder).exit_code == 0
+    assert run("authority", folder).exit_code == 2  # an authority is never overwritten
+    assert "wallet-provider: SHA-256" in run("certify", folder, key, "--purpose", "wallet_provider").stdout
+    anchors = TrustAnchors.from_pem((folder / "root.pem").read_bytes(), {Purpose.WALLET_PROVIDER}, "test")
+    chain = load_signer(key.with_suffix(".key"), key.with_suffix(".pem")).x5c
+    verify_chain(chain, anchors=anchors, purpose=Purpose.WALLET_PROVIDER, now=datetime.now(UTC))
+    password["BYOID_AUTHORITY_PASSWORD"] = "another"
+    refused = run("certify", folder, tmp_path / "status", "--purpose", "status")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)

@@ -293,11 +293,11 @@ async def test_an_offer_goes_by_letter(office: Office, clerk: Clerk) -> None:
         ("nobody", {"configuration": "pid_sd_jwt"}, "Give the number"),
         ("a long key", {"person": "1" * 201, "configuration": "pid_sd_jwt"}, "Give the number"),
         ("nothing chosen", {"person": ADA}, "Choose at least one"),
-        ("unknown configuration", {"person": ADA, "configuration": "x"}, "expected ids"),
+        ("unknown configuration", {"person": ADA, "configuration": "x"}, "no such credential"),
         ("no days", {"person": ADA, "configuration": "pid_sd_jwt", "lifetime_days": "0"}, "Choose at least one"),
         ("days in words", {"person": ADA, "configuration": "pid_sd_jwt", "lifetime_days": "ten"}, "Choose at least"),
         ("one way", {"person": ADA, "configuration": "pid_sd_jwt", "offer": "letter", "code": "letter"}, "another way"),
-        ("no mail server", {"person": ADA, "configuration": "pid_sd_jwt", "offer": "email"}, "no mail server"),
+        ("no mail server", {"person": ADA, "configuration": "pid_sd_jwt", "offer": "email"}, "No mail server"),
         ("an unknown way", {"person": ADA, "configuration": "pid_sd_jwt", "offer": "pigeon"}, "Choose at least"),
         ("not in the register", {"person": "0", "configuration": "pid_sd_jwt", "offer": "letter"}, "nobody with this"),
     ],
@@ -364,7 +364,7 @@ async def test_a_job_can_be_stopped(office: Office, clerk: Clerk) -> None:
         ({"configuration": "pid_sd_jwt"}, "Give the people"),
         ({"configuration": "pid_sd_jwt", "people": " \n \n"}, "Give the people"),
         ({"people": "1"}, "Choose at least one"),
-        ({"people": "1", "configuration": "x"}, "expected ids"),
+        ({"people": "1", "configuration": "x"}, "no such credential"),
     ],
 )
 async def test_an_impossible_job_is_explained(office: Office, clerk: Clerk, fields: dict[str, str], text: str) -> None:

@@ -1,11 +1,12 @@
 """Authentic sources: files and HTTP services, honest and not, and the file that names them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 from openpyxl import Workbook
@@ -104,12 +105,75 @@ async def test_a_damaged_file_gives_nobody(folder: Path, defect: str, content: b
         ("no mapping", 'kind = "csv"\nmapping = "none.toml"\npath = "a"\nkey = "b"'),
         ("no place for the key", 'kind = "http"\nmapping = "mapping.toml"\nurl = "https://a.test/"'),
         ("half a client", 'kind = "http"\nmapping = "mapping.toml"\nurl = "https://a.test/{person}"\nclient_id = "a"'),
+        (
+            "no place for the key in the query",
+            'kind = "sql"\nmapping = "mapping.toml"\nurl = "sqlite://"\nquery = "SELECT 1"',
+        ),
+        ("no URL", 'kind = "sql"\nmapping = "mapping.toml"\nurl = "db"\nquery = "SELECT :person"'),
+        ("no such database", 'kind = "sql"\nmapping = "mapping.toml"\nurl = "dbase://a/b"\nquery = "SELECT :person"'),
+        ("a missing driver", 'kind = "sql"\nmapping = "mapping.toml"\nurl = "mysql://a/b"\nquery = "SELECT :person"'),
         ("no such variable", 'kind = "sql"\nmapping = "mapping.toml"\nurl = "$NOT_SET_ANYWHERE"\nquery = "x"'),
     ],
 )
 def test_a_wrong_source_file_is_explained(load: Callable[[str], Any], defect: str, text: str) -> None:
     with pytest.raises(TypeFileInvalid, match=r"(source|none)\.toml"):
         load(text)
+
+
+async def test_pictures_may_be_texts(load: Callable[[str], Any], folder: Path) -> None:
+    (folder / "mapping.toml").write_text('[attributes]\nportrait = { column = "picture", as = "base64" }\n', "utf-8")
+    (folder / "people.csv").write_text("key,picture\n1,/9j/4A==\n2,no picture\n", "utf-8")
+    source = load('kind = "csv"\nmapping = "mapping.toml"\npath = "people.csv"\nkey = "key"\n')
+    assert await source.record("1", "pid") == {"portrait": b"\xff\xd8\xff\xe0"}
+    with pytest.raises(SourceUnavailable, match="no base64"):
+        await source.record("2", "pid")
+
+
+@pytest.fixture
+async def residents(postgres_socket: Path) -> AsyncIterator[str]:
+    """A table of an agency's own PostgreSQL, with a number for a key."""
+    connection = await asyncpg.connect(host=str(postgres_socket), user="postgres", database="postgres")
+    await connection.execute("DROP TABLE IF EXISTS residents")
+    await connection.execute("CREATE TABLE residents (key integer PRIMARY KEY, name text, born date)")
+    await connection.execute("INSERT INTO residents VALUES (1, 'Lovelace', '1990-12-10')")
+    yield f"postgresql://postgres@/postgres?host={postgres_socket}"
+    await connection.execute("DROP TABLE residents")
+    await connection.close()
+
+
+@pytest.mark.postgres
+async def test_a_table_in_postgresql_is_a_register(load: Callable[[str], Any], residents: str) -> None:
+    query = "SELECT * FROM residents WHERE key = CAST(:person AS integer)"
+    source = load(f'kind = "sql"\nmapping = "mapping.toml"\nurl = "{residents}"\nquery = "{query}"\n')
+    assert await source.record("1", "pid") == ADA
+    with pytest.raises(PersonUnknown):
+        await source.record("2", "pid")
+    with pytest.raises(SourceUnavailable, match="InvalidTextRepresentationError"):
+        await source.record("x", "pid")
+    await source.close()
+
+
+@pytest.mark.hostile
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("residents", "nowhere", "UndefinedTableError"),
+        ("key =", "number =", "UndefinedColumnError"),
+        ("CAST(:person AS integer)", ":person", "UndefinedFunctionError"),
+        ("postgres@", "nobody-we-know@", "InvalidAuthorizationSpecificationError"),
+        ("/postgres?", "/nowhere?", "InvalidCatalogNameError"),
+    ],
+)
+async def test_a_table_that_cannot_be_asked_is_named_by_the_fault(
+    load: Callable[[str], Any], residents: str, old: str, new: str, said: str
+) -> None:
+    text = f'kind = "sql"\nmapping = "mapping.toml"\nurl = "{residents}"\n'
+    text += 'query = "SELECT * FROM residents WHERE key = CAST(:person AS integer)"\n'
+    source = load(text.replace(old, new))
+    with pytest.raises(SourceUnavailable, match=said):
+        await source.record("1", "pid")
+    await source.close()
 
 
 class Register(httpx2.AsyncBaseTransport):
