@@ -121,7 +121,7 @@ def answer(query: CredentialQuery, candidate: C, *, withheld: AbstractSet[ClaimP
         raise WrongType(f"expected a credential in the format {query.format}")
     types = query.types
     if types is not None and types.isdisjoint(candidate.types):
-        raise WrongType("expected a credential of another type")
+        raise WrongType(f"expected a credential of type {_some(types)}, got {_some(candidate.types)}")
     if query.require_cryptographic_holder_binding and not candidate.holder_bound:
         raise HolderBindingError("expected a credential with holder binding")
     if query.trusted_authorities and not any(_certifies(each, candidate) for each in query.trusted_authorities):
@@ -146,6 +146,14 @@ def _answers(query: CredentialQuery, held: Iterable[C]) -> Iterable[Answer[C]]:
             yield answer(query, candidate)
         except VerificationError:
             continue
+
+
+def _some(types: Iterable[str]) -> str:
+    return " or ".join(sorted(types)[:3])
+
+
+def _name(path: ClaimPath) -> str:
+    return ".".join("*" if component is None else str(component) for component in path)
 
 
 def _choice(credential_set: CredentialSetQuery, answered: Collection[str]) -> SetChoice:
@@ -177,7 +185,7 @@ def _claim_sets(
                 paths.update(dict.fromkeys(_paths(claim, candidate, withheld)))
             satisfied.append(tuple(paths))
         except ClaimMismatch as error:
-            failure = failure or error
+            failure = failure or ClaimMismatch(f"{_name(claim.path)}: {error}")
     if not satisfied and failure is not None:
         raise failure
     return tuple(satisfied)

@@ -148,6 +148,19 @@ def test_a_credential_that_does_not_answer_says_why(
 
 
 @pytest.mark.parametrize(
+    ("held", "changes", "complaint"),
+    [
+        (Held(types=("urn:x",)), {}, "expected a credential of type urn:eudi:pid:1, got urn:x"),
+        (Held(), {"claims": [{"path": ["nowhere", None, 1]}]}, r"nowhere\.\*\.1: "),
+    ],
+    ids=["type", "claim"],
+)
+def test_what_was_expected_is_named(held: Held, changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ByoidError, match=complaint):
+        answer(query_of({**PID_QUERY, **changes}).credentials[0], held)
+
+
+@pytest.mark.parametrize(
     "authority",
     [{"type": "aki", "values": ["x", b64u_encode(b"key")]}, {"type": "etsi_tl", "values": ["https://lists.example"]}],
 )
