@@ -4,6 +4,7 @@ OpenID4VCI 1.0 9. What it takes to collect one is sealed, so nothing happens whi
 unlock everything that is due is asked for. A promise ends when the issuer delivers, or says that it never will.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -28,6 +29,7 @@ from wallet.reminders import remind
 _OVER: Final = frozenset({"invalid_transaction_id", "credential_request_denied", "invalid_grant"})
 _UNAUTHORIZED: Final = 401
 _CLAIMED: Final = timedelta(minutes=1)
+PATIENCE: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,18 @@ async def load_promises(visit: Visit) -> list[Promise]:
 
 
 async def collect_due(wallet: Wallet, visit: Visit) -> list[Collected]:
-    """Ask for every promise that is due: at an unlock, or when the citizen looks."""
-    now = wallet.clock()
-    found = [await _try(wallet, visit, each) for each in await load_promises(visit) if each.content.next_at <= now]
+    """Ask for every promise that is due: at an unlock, or when the citizen looks.
+
+    Whoever was asked longest ago first, and nobody any more when this has taken long: issuers that do not answer would
+    close the wallet, whose first page waits for this, and keep the others' promises from coming true.
+    """
+    now, begin = wallet.clock(), time.monotonic()
+    due = [each for each in await load_promises(visit) if each.content.next_at <= now]
+    found: list[Collected] = []
+    for each in sorted(due, key=lambda promise: promise.content.next_at):
+        if found and time.monotonic() - begin >= PATIENCE.total_seconds():
+            break
+        found.append(await _try(wallet, visit, each))
     if found:
         await remind(wallet, visit)
     return found

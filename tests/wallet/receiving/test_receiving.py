@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -17,7 +18,7 @@ from byoid.service.http import TOTAL_SECONDS
 from byoid.signing import SoftwareSigner
 from tests.peers.dishonest_issuer import URL, DishonestIssuer, Making, link, offer
 from tests.wallet.world import Citizen, WatchedDoor
-from wallet import keeping, refresh_tokens
+from wallet import deferred, keeping, refresh_tokens
 from wallet.accounts import lock_wallet
 from wallet.cards import change_card, load_card, load_cards, load_copies, load_deck, mark_used, open_copy
 from wallet.context import Wallet
@@ -442,6 +443,24 @@ async def test_a_promise_that_the_issuer_withdraws_ends_with_its_keys(
     assert await load_promises(visit) == []
     assert await citizen.holdings() == {"cards": 0, "copies": 0, "promises": 0, "keys": 0}
     assert (await load_history(visit.contents))[0].entry.transaction_result is Result.NOT_COMPLETED
+
+
+@pytest.mark.hostile
+async def test_an_issuer_that_does_not_answer_holds_up_nobody_elses_promise(
+    citizen: Any, wallet: Wallet, issuer: DishonestIssuer, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each visit asks one issuer here, as if that took all the time there is: every promise has its turn."""
+    monkeypatch.setattr(deferred, "PATIENCE", timedelta(0))
+    issuer.defer = 10
+    issuer.tamper["deferred"] = lambda _: Response(status_code=504)
+    promised = {promise for _ in range(3) for promise in (await citizen.receive()).deferred_ids}
+    asked = []
+    for _ in range(6):
+        clock.advance(minutes=2)
+        asked += [each.promise.id for each in await collect_due(wallet, await citizen.visit())]
+
+    assert len(asked) == 6
+    assert set(asked[:3]) == set(asked[3:]) == promised
 
 
 # --- renewal
