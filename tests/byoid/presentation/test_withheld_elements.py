@@ -57,6 +57,8 @@ SHOWN = Held({"degrees": [{"courses": ["a", "b"]}, {"courses": ["c"]}, {"title":
         (["degrees", 2, "title"], ("degrees", 2, "title")),
         (["degrees", 3, "title"], ("degrees", 2, "title")),
         (["degrees", 1, "courses", 2], ("degrees", 0, "courses", 1)),
+        (["degrees", 1, "courses", 1], ("degrees", 1, "courses", 0)),
+        (["degrees", None, "courses", 2], ("degrees", 0, "courses", 1)),
         (["degrees", 4, "title"], None),
         (["degrees", 0, "title"], None),
         (["degrees", 1, "courses", 3], None),
@@ -65,7 +67,9 @@ SHOWN = Held({"degrees": [{"courses": ["a", "b"]}, {"courses": ["c"]}, {"title":
         (["other", 0, "x"], None),
     ],
 )
-def test_an_index_moves_by_what_is_withheld_in_its_own_array(path: list[str | int], found: ClaimPath | None) -> None:
+def test_an_index_moves_by_what_is_withheld_in_its_own_array(
+    path: list[str | int | None], found: ClaimPath | None
+) -> None:
     query = query_of({**PID_QUERY, "claims": [{"path": path}]}).credentials[0]
 
     with nullcontext() if found else pytest.raises(ClaimMismatch):
