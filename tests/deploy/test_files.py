@@ -35,6 +35,15 @@ def test_the_nginx_file_is_what_its_linter_wants() -> None:
 
 
 @pytest.mark.hostile
+def test_nginx_logs_no_addresses_and_no_queries() -> None:
+    """A refused connection is an `error`, a long body a `warn`: both are logged with the client and the whole request."""
+    text = (DEPLOY / "nginx" / "nginx.conf").read_text()
+    assert re.findall(r"error_log .*;", text) == ["error_log stderr crit;"]
+    (form,) = re.findall(r"log_format lean '(.*)';", text)
+    assert not re.search(r"remote_addr|\$request |request_uri|args|query|referer|user_agent|uri", form)
+
+
+@pytest.mark.hostile
 def test_no_part_of_the_nginx_file_lets_through_what_clients_say_of_themselves() -> None:
     """A server or location that sets one header for its upstream sets none of those above it."""
     above, _, inside = (DEPLOY / "nginx" / "nginx.conf").read_text().partition("server {")
