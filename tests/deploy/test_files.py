@@ -36,7 +36,7 @@ def test_the_nginx_file_is_what_its_linter_wants() -> None:
 
 @pytest.mark.hostile
 def test_nginx_logs_no_addresses_and_no_queries() -> None:
-    """A refused connection is an `error`, a long body a `warn`: both are logged with the client and the whole request."""
+    """A refused connection is an `error`, a long body a `warn`: both with the client and the whole request."""
     text = (DEPLOY / "nginx" / "nginx.conf").read_text()
     assert re.findall(r"error_log .*;", text) == ["error_log stderr crit;"]
     (form,) = re.findall(r"log_format lean '(.*)';", text)
