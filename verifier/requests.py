@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from byoid.errors import MalformedInput, VerificationError
 from byoid.presentation.dcql import DcqlQuery
 from byoid.relying_party import Begun, State, link
 from byoid.relying_party.messages import (
@@ -49,11 +50,14 @@ async def define(
 def _require_registered(verifier: Verifier, service: KnownService, query: DcqlQuery) -> None:
     if service.registration is None or service.client.signer is None:
         return
-    registration = read_registration(
-        service.registration, signer=service.client.signer, anchors=verifier.anchors, now=verifier.clock()
-    )
     try:
+        registration = read_registration(
+            service.registration, signer=service.client.signer, anchors=verifier.anchors, now=verifier.clock()
+        )
         require_registered(registration, query)
+    except (MalformedInput, VerificationError) as error:
+        told = "The registration certificate of the service cannot be verified; the verifier's operator knows why."
+        raise InvalidRequest(told, detail=str(error)) from error
     except BeyondRegistration as error:
         raise NotRegistered(f"The query asks for more than is registered; {_in_ascii(str(error))}") from error
 

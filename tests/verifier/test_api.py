@@ -376,6 +376,7 @@ async def test_anothers_registration_is_refused(run: Run, settings: VerifierSett
     async with run(settings) as running:
         refused = await running.api.put("/api/v1/queries/pid", json=definition(sd_jwt_query()))
         assert refused.status_code == 400
+        assert "registration certificate" in refused.json()["error_description"]
 
 
 async def test_a_posted_request_repeats_the_wallets_nonce(running: Running, wallet: Wallet) -> None:
