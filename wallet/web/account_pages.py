@@ -33,10 +33,8 @@ async def welcome(request: Request, site: SiteContext) -> Response:
     try:
         await site.visit(request)
     except NotSignedIn:
-        locked = "locked" in request.query_params
-        return site.render(
-            request, "welcome.html", next=after, after=_query(after), asked=after.startswith(_ASKED), locked=locked
-        )
+        asked = after.startswith(_ASKED)
+        return site.render(request, "welcome.html", next=after, after=_query(after), asked=asked, locked=False)
     return see_other(after)
 
 
@@ -137,7 +135,14 @@ async def lock(request: Request, site: SiteContext, visit: Visitor) -> Response:
     """Lock the wallet everywhere."""
     await site.form(request)
     await site.door.run(accounts.lock_wallet, visit.cookie)
-    return _signed_out("/welcome?locked=1")
+    page = site.render(request, "welcome.html", next="/", after="", asked=False, locked=True)
+    return _without_session(page)
+
+
+@router.get("/settings/lock")
+async def locked_before() -> Response:
+    """Lead on whoever changes the language of the page that says so."""
+    return see_other("/welcome")
 
 
 @router.get("/settings/journal")
@@ -174,9 +179,7 @@ async def deletion_page(request: Request, site: SiteContext, visit: Visitor) -> 
 @router.get("/goodbye")
 async def goodbye(request: Request, site: SiteContext) -> Response:
     """Say that the wallet is deleted."""
-    response = site.render(request, "goodbye.html")
-    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-    return response
+    return _without_session(site.render(request, "goodbye.html"))
 
 
 @router.post("/sign-out")
@@ -184,7 +187,7 @@ async def sign_out(request: Request, site: SiteContext, visit: Visitor) -> Respo
     """Close the wallet in this browser."""
     await site.form(request)
     await site.door.run(sessions.end_session, visit.cookie)
-    return _signed_out()
+    return _without_session(see_other("/welcome"))
 
 
 router.add_route("/language/{code}", choose_language, include_in_schema=False)
@@ -194,8 +197,7 @@ async def _account(site: Site, visit: Visit) -> AccountView:
     return await site.door.run(accounts.view_account, visit.cookie)
 
 
-def _signed_out(to: str = "/welcome") -> Response:
-    response = see_other(to)
+def _without_session(response: Response) -> Response:
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
