@@ -45,7 +45,7 @@ class X509Trust:
         """The purposes that are named."""
         if self.purpose is None:
             return ()
-        return (self.purpose,) if isinstance(self.purpose, Purpose) else tuple(self.purpose)
+        return (Purpose(self.purpose),) if isinstance(self.purpose, str) else tuple(map(Purpose, self.purpose))
 
 
 @dataclass(frozen=True)

@@ -152,8 +152,11 @@ def verify_vp_token(  # noqa: PLR0913 (each is one expectation or one piece of p
 
     Raises:
         ResponseRejected: the response as a whole is refused.
-        ValueError: there is no trust for a credential query, or nothing is said about the same person.
+        ValueError: there is no trust for a credential query, nothing is said about the same person, or `now` has no
+            time zone.
     """
+    if now.tzinfo is None:
+        raise ValueError("expected a time with its zone, such as datetime.now(UTC)")
     require_said(request.dcql_query, same_person)
     if isinstance(vp_token, str | bytes):
         vp_token = _parse(vp_token)

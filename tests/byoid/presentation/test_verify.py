@@ -245,3 +245,8 @@ def test_an_object_as_presentation_is_discarded(world: World, asking: Asking) ->
 def test_every_credential_query_needs_a_trust_policy(world: World, asking: Asking) -> None:
     with pytest.raises(ValueError, match="no trust policy"):
         verify(world, {"pid": ["a~"]}, asking(), trust={})
+
+
+def test_a_time_without_a_zone_is_the_callers_mistake(world: World, asking: Asking) -> None:
+    with pytest.raises(ValueError, match=r"datetime.now\(UTC\)"):
+        verify(world, {"pid": [world.show(world.sd_jwt_vc())]}, asking(PID_QUERY), now=NOW.replace(tzinfo=None))

@@ -8,7 +8,7 @@ import pytest
 from byoid.errors import MalformedInput
 from byoid.presentation.issuer_trust import UnsafeTrustAnyIssuer, X509Trust
 from byoid.presentation.same_person import SameClaims, SameHolderKey
-from byoid.relying_party import Policy
+from byoid.relying_party import Client, Policy, RelyingParty
 from byoid.trust.anchors import Purpose, TrustAnchors
 
 PID = {"id": "pid", "format": "dc+sd-jwt", "meta": {"vct_values": ["urn:eudi:pid:1"]}}
@@ -88,9 +88,18 @@ def test_a_rule_that_would_bind_nothing_is_refused(rule: Any) -> None:
         ({"pid": ANYBODY, "pdi": ANYBODY}, "expected trust for pid, got it for pdi or pid"),
         (X509Trust(TrustAnchors()), "nobody is trusted to sign pid: no anchor is for pid"),
         (X509Trust(TrustAnchors(), Purpose.MDOC), "pid"),
+        (X509Trust(TrustAnchors(), "pid"), "no anchor is for pid"),  # type: ignore[arg-type]  # as text it is the same
     ],
-    ids=["another query", "one too many", "no anchors", "document signers"],
+    ids=["another query", "one too many", "no anchors", "document signers", "purpose as text"],
 )
 def test_a_query_whose_answers_nobody_could_sign_is_refused(trust: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Policy.of({"credentials": [PID]}, trust)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("url", ["http://shop.example/byoid", "shop.example/byoid"])
+def test_wallets_are_asked_and_answer_over_https(url: str) -> None:
+    with pytest.raises(ValueError, match="expected an https base_url"):
+        RelyingParty(Client.unsigned(), url, policies={})
+    assert RelyingParty(Client.unsigned(), "http://localhost:8000/byoid", policies={})
