@@ -23,6 +23,7 @@ class Limited(StrEnum):
     RECOVER = "recover"  # a printed code, typed by whoever has it
     OPEN = "open"  # a link whose address we fetch
     IMPORT = "import"  # a file that is decrypted and verified
+    EXPORT = "export"  # a passphrase that is stretched: slow for whoever guesses it, and for us
     MAIL = "mail"  # a message to an address that nobody has confirmed
     MAIL_CODE = "mail-code"
 
@@ -34,6 +35,7 @@ RATES: Final[Mapping[Limited, tuple[int, timedelta]]] = {
     Limited.RECOVER: (30, 5 * _MINUTE),
     Limited.OPEN: (60, _MINUTE),
     Limited.IMPORT: (20, _HOUR),
+    Limited.EXPORT: (20, _HOUR),
     Limited.MAIL: (5, _HOUR),
     Limited.MAIL_CODE: (10, _HOUR),
 }

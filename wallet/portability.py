@@ -110,7 +110,9 @@ async def export_wallet(wallet: Wallet, visit: Visit, passphrase: str) -> str:
 
     Raises:
         MalformedInput: the passphrase is too short.
+        TooManyRequests: it is asked for again and again.
     """
+    await wallet.limits.spend(Limited.EXPORT, visit.person)
     copies = await load_all_copies(visit.contents)
     cards = await load_cards(visit.contents)
     unbound = [card for card in cards if copies.get(card.id) and copies[card.id][0].content.key_id is None]
@@ -125,12 +127,14 @@ async def export_wallet(wallet: Wallet, visit: Visit, passphrase: str) -> str:
     return await encrypt(json_dumps(content.to_wire()), passphrase)
 
 
-async def export_history(visit: Visit, passphrase: str, *, only: Collection[str] = ()) -> str:
+async def export_history(wallet: Wallet, visit: Visit, passphrase: str, *, only: Collection[str] = ()) -> str:
     """Return the history, or some entries of it, as an encrypted file (TS10 Transaction Log Object).
 
     Raises:
         MalformedInput: the passphrase is too short.
+        TooManyRequests: it is asked for again and again.
     """
+    await wallet.limits.spend(Limited.EXPORT, visit.person)
     chosen = [item for item in await load_history(visit.contents) if not only or item.id in only]
     log = {"transactionLog": [to_ts10(item.entry) for item in chosen]}
     return await encrypt(json_dumps(log), passphrase)

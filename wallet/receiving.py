@@ -61,7 +61,7 @@ __all__ = [
     "propose",
 ]
 
-_MAX_KEYS_PER_CALL: Final = 100
+_MAX_KEYS: Final = 100  # for all credentials of an offer: who offers chooses how many, and each takes time to make
 _SWEEP_AGAIN: Final = timedelta(days=1)
 
 Outcome = Received | GoTo
@@ -92,7 +92,8 @@ async def propose(
         raise UnsupportedCredential("expected a choice among what is offered")
     await _sweep_keys(wallet, visit)
     old_keys = [key.id for key in receipt.keys]
-    wanted = tuple([await _make_keys(wallet, visit, receipt, each) for each in chosen])
+    most = max(1, _MAX_KEYS // len(chosen))
+    wanted = tuple([await _make_keys(wallet, visit, receipt, each, most=most) for each in chosen])
     receipt = await change_receipt(visit, receipt, stage=Stage.PROPOSED, wanted=wanted)
     await delete_keys(wallet, visit, old_keys)
     proposal = Proposal(
@@ -176,12 +177,12 @@ async def _sweep_keys(wallet: Wallet, visit: Visit) -> None:
         await contents.add(tx, Kind.SETTINGS, {"keys_swept_at": now.isoformat()})
 
 
-async def _make_keys(wallet: Wallet, visit: Visit, receipt: Receipt, configuration_id: str) -> Wanted:
+async def _make_keys(wallet: Wallet, visit: Visit, receipt: Receipt, configuration_id: str, *, most: int) -> Wanted:
     configuration = receipt.configuration(configuration_id)
     # A credential that is bound to no key needs the citizen's approval too, which is for keys: one, deleted afterwards.
     count = copies_of(configuration, max_proofs=receipt.issuer.metadata.max_proofs) if configuration.needs_key else 1
     keys = await wallet.door.run(
-        create_holder_keys, visit.cookie, count=min(count, _MAX_KEYS_PER_CALL), curve=choose_curve(configuration)
+        create_holder_keys, visit.cookie, count=min(count, most), curve=choose_curve(configuration)
     )
     return Wanted(configuration_id=configuration_id, keys=tuple(keys))
 

@@ -204,8 +204,9 @@ def _add_portability(router: APIRouter) -> None:
         return _file(await portability.export_wallet(wallet, visit, wanted.passphrase), "wallet.jwe")
 
     @router.post("/history/export", response_class=Response, responses=_FILE)
-    async def export_history(wanted: Passphrase, visit: TheVisit) -> Response:
-        return _file(await portability.export_history(visit, wanted.passphrase, only=wanted.only), "history.jwe")
+    async def export_history(wanted: Passphrase, wallet: TheWallet, visit: TheVisit) -> Response:
+        file = await portability.export_history(wallet, visit, wanted.passphrase, only=wanted.only)
+        return _file(file, "history.jwe")
 
     @router.post("/import")
     async def import_wallet(found: WalletFile, wallet: TheWallet, visit: TheVisit) -> ImportedView:

@@ -9,7 +9,7 @@ from tests.peers.dishonest_verifier import VerifierPeer
 from wallet.limits import RATES, Limited
 from wallet.messages import message_id
 from wallet.offers import open_link
-from wallet.portability import import_wallet
+from wallet.portability import export_history, export_wallet, import_wallet
 
 pytestmark = pytest.mark.hostile
 
@@ -41,3 +41,11 @@ async def test_passphrases_are_not_tried_for_ever(holder: Any, clock: Any) -> No
         await import_wallet(holder.wallet, await holder.visit(), "a.b.c.d.e", "guess")
 
     assert 0 < int(refused.value.headers["Retry-After"]) <= 3600
+
+
+async def test_files_are_not_made_for_ever(holder: Any) -> None:
+    await exhaust(holder, Limited.EXPORT)
+    visit = await holder.visit()
+    for act in (export_wallet(holder.wallet, visit, "p" * 12), export_history(holder.wallet, visit, "p" * 12)):
+        with pytest.raises(TooManyRequests):
+            await act

@@ -193,7 +193,7 @@ async def test_holder_keys_and_bound_cards_do_not_leave(holder: Any) -> None:
 
 async def test_some_entries_of_the_history_are_exported(holder: Any, verifier: VerifierPeer, item: Any) -> None:
     await holder.present(await holder.propose(verifier.link))
-    file = await export_history(await holder.visit(), PASSPHRASE, only=[item.id])
+    file = await export_history(holder.wallet, await holder.visit(), PASSPHRASE, only=[item.id])
     assert len((await decrypt(file, PASSPHRASE))["transactionLog"]) == 1
 
 

@@ -18,7 +18,7 @@ from byoid.service.http import TOTAL_SECONDS
 from byoid.signing import SoftwareSigner
 from tests.peers.dishonest_issuer import URL, DishonestIssuer, Making, link, offer
 from tests.wallet.world import Citizen, WatchedDoor
-from wallet import deferred, keeping, refresh_tokens
+from wallet import deferred, keeping, receiving, refresh_tokens
 from wallet.accounts import lock_wallet
 from wallet.cards import change_card, load_card, load_cards, load_copies, load_deck, mark_used, open_copy
 from wallet.context import Wallet
@@ -461,6 +461,16 @@ async def test_an_issuer_that_does_not_answer_holds_up_nobody_elses_promise(
 
     assert len(asked) == 6
     assert set(asked[:3]) == set(asked[3:]) == promised
+
+
+@pytest.mark.hostile
+async def test_the_issuer_does_not_choose_how_many_keys_are_made(citizen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "_MAX_KEYS", 4)
+
+    received = await citizen.receive(offer(credential_configuration_ids=["pid", "pid_mdoc"]))
+
+    assert len(received.card_ids) == 2
+    assert await citizen.holdings() == {"cards": 2, "copies": 4, "promises": 0, "keys": 4}
 
 
 # --- renewal
