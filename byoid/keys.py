@@ -54,6 +54,10 @@ _CURVES: Final = {
 _CURVE_OF_NATIVE: Final = {curve.native.name: curve for curve in _CURVES.values()}
 _PSS: Final = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 _UNCOMPRESSED: Final = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+# The points of small order of Ed25519, by y in all its spellings: whoever likes can sign for such a key.
+_WITHOUT_SIGN: Final = 2**255 - 1
+_EIGHTH: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER: Final = frozenset({0, 1, _EIGHTH, 2**255 - 19 - _EIGHTH, 2**255 - 20, 2**255 - 19, 2**255 - 18})
 _ED_ALGORITHMS: Final = frozenset({"Ed25519", "EdDSA"})
 
 
@@ -85,6 +89,8 @@ class PublicKey:
                 )
         elif not isinstance(native, ed25519.Ed25519PublicKey):
             raise MalformedInput(f"expected an EC, Ed25519 or RSA public key, got {type(native).__name__}")
+        elif int.from_bytes(native.public_bytes_raw(), "little") & _WITHOUT_SIGN in _SMALL_ORDER:
+            raise MalformedInput("expected an Ed25519 key that somebody can hold, got a point of small order")
         return cls(native)
 
     @classmethod
@@ -319,7 +325,7 @@ def _load_public(jwk: Jwk) -> NativePublicKey:
 def _load_point(curve_name: str, x: bytes, y: bytes) -> NativePublicKey:
     """Load coordinates; ValueError or KeyError when they are no key on that curve."""
     if curve_name == "Ed25519" and not y:
-        return ed25519.Ed25519PublicKey.from_public_bytes(x)
+        return PublicKey.from_native(ed25519.Ed25519PublicKey.from_public_bytes(x)).native
     curve = _CURVES[curve_name]
     if len(x) != curve.size or len(y) != curve.size:
         raise ValueError

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 from byoid.encoding import b64u_encode
 from byoid.errors import BadSignature, MalformedInput
@@ -121,6 +121,31 @@ def public_jwk(**changes: Any) -> dict[str, Any]:
 def test_a_jwk_is_refused(jwk: object) -> None:
     with pytest.raises(MalformedInput):
         PublicKey.from_jwk(jwk)
+
+
+SMALL_ORDER = {
+    "zero": "00" * 32,
+    "one": "01" + "00" * 31,
+    "order 8": "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "order 8, negative": "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "minus one": "ec" + "ff" * 30 + "7f",
+    "zero in another spelling": "ed" + "ff" * 30 + "7f",
+    "one in another spelling": "ee" + "ff" * 30 + "7f",
+}
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("sign", [0, 0x80])
+@pytest.mark.parametrize("point", SMALL_ORDER.values(), ids=SMALL_ORDER)
+def test_a_key_for_which_anybody_can_sign_is_refused(point: str, sign: int) -> None:
+    x = bytes.fromhex(point)
+    x = x[:31] + bytes((x[31] | sign,))
+    with pytest.raises(MalformedInput):
+        PublicKey.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": b64u_encode(x)})
+    with pytest.raises(MalformedInput):
+        PublicKey.from_coordinates("Ed25519", x)
+    with pytest.raises(MalformedInput):
+        PublicKey.from_native(ed25519.Ed25519PublicKey.from_public_bytes(x))
 
 
 @pytest.mark.hostile
