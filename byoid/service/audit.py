@@ -27,7 +27,8 @@ class AuditBroken(ByoidError):
     """The journal of a writer is not what was written. `sequence` is the first entry that is wrong or missing."""
 
     def __init__(self, writer: str, sequence: int) -> None:
-        super().__init__(f"the journal of {writer} is broken at entry {sequence}")
+        another = ", as it is under another sealing key than the last one that was set" if sequence == 1 else ""
+        super().__init__(f"the journal of {writer} is broken at entry {sequence}{another}")
         self.sequence = sequence
 
 

@@ -73,6 +73,7 @@ def configure(*, level: str = "info", stream: TextIO | None = None) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"  # it has addresses; ours has routes
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # what is looked at, and how
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -117,6 +117,29 @@ def test_compose_runs_our_services_as_nobody_on_a_read_only_tree() -> None:
     assert compose["services"]["vault"]["networks"] == ["inside"], "the vault reaches nothing but its database"
 
 
+def test_what_our_services_write_belongs_to_nobody_in_the_image() -> None:
+    [made] = re.findall(r"^RUN install -d -o 65534 -g 65534 (.*)$", (DEPLOY / "Containerfile").read_text("utf-8"), re.M)
+    [compose] = documents(DEPLOY / "compose.yaml")
+    mounted = [
+        each.partition(":")[2]
+        for service in compose["services"].values() if "byoid" in service["image"]
+        for each in service.get("volumes", ()) if not each.endswith(":ro")
+    ]  # fmt: skip
+    assert set(mounted) == set(made.split())
+
+
+def test_each_migration_has_the_settings_that_its_command_reads() -> None:
+    found = {}
+    for document in documents(DEPLOY / "kubernetes" / "migrate.yaml"):
+        [container] = document["spec"]["template"]["spec"]["containers"]
+        [source] = container["envFrom"]
+        found[source["secretRef"]["name"]] = container["args"]
+    assert found == {
+        "issuer": ["issuer", "migrate"], "verifier": ["verifier", "migrate"], "wallet": ["wallet", "migrate"],
+        "vault": ["wallet.vault", "migrate"],
+    }  # fmt: skip
+
+
 def test_the_bill_of_materials_names_every_package_that_runs(tmp_path: Path, runtime: Path) -> None:
     run(ROOT / "tools" / "sbom", tmp_path / "byoid.cdx.json", runtime)
     bill = json.loads((tmp_path / "byoid.cdx.json").read_text("utf-8"))

@@ -206,3 +206,10 @@ async def test_whoever_noted_the_heads_misses_the_anchors_too(
     assert await log.verify_all(database, noted=[]) == {}
     with pytest.raises(AuditBroken):
         await log.verify_all(database, noted=anchored.items())
+
+
+@pytest.mark.hostile
+async def test_another_key_is_named_as_what_it_may_be(database: Database, heads: list[AuditHead]) -> None:
+    other = AuditLog(TABLES, Sealer({"other": bytes(range(32))}))
+    with pytest.raises(AuditBroken, match="broken at entry 1, as it is under another sealing key"):
+        await other.verify(database, writer="w")
