@@ -11,8 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from byoid.fetch import StatusListCache
 from byoid.presentation.issuer_trust import X509Trust
-from byoid.relying_party import Client, Policy, RelyingParty, Transaction
-from byoid.relying_party.answers import Answers, ask_residence
+from byoid.relying_party import Answers, Client, Policy, RelyingParty, Transaction, ask_residence
 from byoid.relying_party.fastapi import Door, router
 from byoid.service.trust_files import load_signer, load_trust
 from byoid.trust.anchors import Purpose
@@ -40,7 +39,7 @@ def create_app(url: str, keys: Path, *, town: str, wallet: str, fetching: httpx2
     @app.get("/done")
     async def done(shown: Annotated[Transaction, Depends(door.result)]) -> HTMLResponse:
         """Greet those who live here."""
-        lives_here = shown.outcome and Answers(shown.outcome.credentials).lives_in("DE", town)
+        lives_here = Answers(shown.credentials).lives_in("DE", town)
         return HTMLResponse(
             f"<p>{'Here is your card' if lives_here else 'This card is for people from ' + escape(town)}."
         )
