@@ -60,7 +60,7 @@ async def propose(wallet: Wallet, visit: Visit, link: str) -> ConsentView:
     pending = await _pending(wallet, visit, opened)
     expires_at = wallet.clock() + wallet.settings.consent_lifetime
     async with wallet.contents.transaction() as tx:
-        consent_id = await visit.contents.add(tx, Kind.CONSENT, pending.to_value(), expires_at=expires_at)
+        consent_id = await visit.contents.add_pending(tx, Kind.CONSENT, pending.to_value(), expires_at=expires_at)
     return await view(wallet, visit, consent_id)
 
 

@@ -29,6 +29,7 @@ T = TypeVar("T")
 ITEM: Final[Table] = vars(Item)["__table__"]
 _ID_BYTES: Final = 16
 _MORE_TRIES: Final = 2
+MAX_PENDING: Final = 50  # of a kind that waits for an answer, for one person
 
 _INSERT = insert(ITEM)
 _OF_PERSON = (ITEM.c.person_id == bindparam("of_person"), ITEM.c.kind == bindparam("of_kind"))
@@ -50,6 +51,8 @@ _CHANGE = (
     .values(sealed=bindparam("new_sealed"), version=ITEM.c.version + 1)
 )
 _DELETE = delete(ITEM).where(ITEM.c.id == bindparam("of_id"), *_OF_PERSON)
+_NEWEST = select(ITEM.c.id).where(*_OF_PERSON).order_by(ITEM.c.expires_at.desc(), ITEM.c.id).limit(MAX_PENDING)
+_DELETE_OLDEST = delete(ITEM).where(*_OF_PERSON, ITEM.c.id.not_in(_NEWEST.scalar_subquery()))
 _DELETE_CHILDREN = delete(ITEM).where(ITEM.c.parent_id == bindparam("of_parent"), *_OF_PERSON)
 _FORGET = delete(ITEM).where(ITEM.c.person_id == bindparam("of_person"))
 _DUE = (ITEM.c.kind == Kind.LEAVING, ITEM.c.expires_at <= bindparam("now", type_=UtcDateTime()))
@@ -147,6 +150,15 @@ class Contents:
         row = self._row(kind, value, parent_id=parent_id, expires_at=expires_at)
         await tx.execute(_INSERT, row)
         return str(row["id"])
+
+    async def add_pending(self, tx: Connection, kind: Kind, value: Mapping[str, Any], *, expires_at: datetime) -> str:
+        """Keep something that waits for the citizen, and return its id.
+
+        What was kept longest ago makes room: whoever sends links chooses how many there are, and how long each is.
+        """
+        item_id = await self.add(tx, kind, value, expires_at=expires_at)
+        await tx.execute(_DELETE_OLDEST, self._of(kind))
+        return item_id
 
     async def add_children(
         self, tx: Connection, kind: Kind, values: Sequence[Mapping[str, Any]], *, parent_id: str

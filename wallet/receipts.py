@@ -185,7 +185,7 @@ async def add_receipt(wallet: Wallet, visit: Visit, content: ReceiptContent) -> 
     """Keep a new receipt for a short while."""
     expires_at = wallet.clock() + wallet.settings.receipt_lifetime
     async with visit.contents.store.transaction() as tx:
-        receipt_id = await visit.contents.add(tx, Kind.RECEIPT, content.to_value(), expires_at=expires_at)
+        receipt_id = await visit.contents.add_pending(tx, Kind.RECEIPT, content.to_value(), expires_at=expires_at)
     return await load_receipt(wallet, visit, receipt_id)
 
 

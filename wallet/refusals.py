@@ -50,7 +50,7 @@ async def refuse(
         if form is not None:
             kept = Refusal(response_uri=uri, form=dict(form)).to_value()
             expires_at = wallet.clock() + wallet.settings.consent_lifetime
-            refusal_id = await visit.contents.add(tx, Kind.REFUSAL, kept, expires_at=expires_at)
+            refusal_id = await visit.contents.add_pending(tx, Kind.REFUSAL, kept, expires_at=expires_at)
     return RequestRefused(error, refusal_id)
 
 

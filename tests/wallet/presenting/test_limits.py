@@ -6,6 +6,9 @@ import pytest
 
 from byoid.service.rate_limits import TooManyRequests
 from tests.peers.dishonest_verifier import VerifierPeer
+from wallet.consent import view
+from wallet.content_tables import Kind
+from wallet.contents import MAX_PENDING, ItemNotFound
 from wallet.limits import RATES, Limited
 from wallet.messages import message_id
 from wallet.offers import open_link
@@ -49,3 +52,34 @@ async def test_files_are_not_made_for_ever(holder: Any) -> None:
     for act in (export_wallet(holder.wallet, visit, "p" * 12), export_history(holder.wallet, visit, "p" * 12)):
         with pytest.raises(TooManyRequests):
             await act
+
+
+async def test_requests_that_nobody_answers_make_room_for_the_newest(
+    holder: Any, verifier: VerifierPeer, clock: Any
+) -> None:
+    first = await holder.propose(verifier.link)
+    visit = await holder.visit()
+    for _ in range(MAX_PENDING):
+        clock.advance(seconds=1)
+        async with holder.wallet.contents.transaction() as tx:
+            expires_at = clock() + holder.wallet.settings.consent_lifetime
+            await visit.contents.add_pending(tx, Kind.CONSENT, {"long": "x" * 1000}, expires_at=expires_at)
+
+    assert len(await visit.contents.all(Kind.CONSENT)) == MAX_PENDING
+    with pytest.raises(ItemNotFound):
+        await view(holder.wallet, visit, first.id)
+    newest = await holder.propose(verifier.link)
+    assert (await view(holder.wallet, visit, newest.id)).id == newest.id
+
+
+async def test_one_citizens_requests_take_no_room_of_anothers(
+    holder: Any, new_holder: Any, verifier: VerifierPeer, clock: Any
+) -> None:
+    kept = await holder.propose(verifier.link)
+    visit = await (await new_holder()).visit()
+    async with holder.wallet.contents.transaction() as tx:
+        for _ in range(MAX_PENDING + 1):
+            await visit.contents.add_pending(tx, Kind.CONSENT, {}, expires_at=clock())
+
+    assert (await view(holder.wallet, await holder.visit(), kept.id)).id == kept.id
+    assert len(await visit.contents.all(Kind.CONSENT)) == MAX_PENDING
