@@ -1,6 +1,7 @@
 """The wallet's composition root: settings in, application out. The only place where concrete things are chosen."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -77,6 +78,7 @@ def utc_now() -> datetime:
 def from_environment() -> FastAPI:
     """Make the application as the environment says: `uvicorn --factory wallet.app:from_environment`."""
     settings = WalletSettings.load()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # reading keys and contents pass through: no core dump keeps them
     service_logging.configure(level=settings.log_level)
     app = create_app(settings)
     spare_application()

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import resource
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from byoid.service.migrations import Migrations
 from demo.pki import make_pki
 from wallet import accounts
 from wallet.__main__ import examine_storage
-from wallet.app import create_app
+from wallet.app import create_app, from_environment
 from wallet.authenticator import SoftwareAuthenticator
 from wallet.background import MIGRATIONS, VAULT_MIGRATIONS
 from wallet.content_tables import Kind
@@ -255,6 +256,19 @@ async def test_a_deletion_that_was_cut_off_is_finished_and_no_other(
     assert bool(await wallet.notices.subscriptions.all(visit.person)) is not dies
     rows = (await wallet.contents.database.fetch(ITEM.select(), {})).rows
     assert [row for row in rows if row.person_id == visit.person] == []
+
+
+@pytest.mark.hostile
+def test_the_process_leaves_no_core_dump(settings: WalletSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a citizen reads is in its memory."""
+    limits: list[object] = []
+    monkeypatch.setattr("resource.setrlimit", lambda *limit: limits.append(limit))
+    monkeypatch.setattr(WalletSettings, "load", lambda: settings)
+    for once in ("spare_application", "service_logging.configure"):
+        monkeypatch.setattr(f"wallet.app.{once}", lambda **_: None)
+
+    assert isinstance(from_environment(), FastAPI)
+    assert limits == [(resource.RLIMIT_CORE, (0, 0))]
 
 
 async def test_what_pages_do_is_described_as_an_api(app: FastAPI) -> None:
