@@ -99,15 +99,17 @@ async def serve_vault(settings: VaultSettings) -> None:
 
 
 def listen(path: Path) -> socket.socket:
-    """Bind a Unix socket that owner and group may open, from its first moment."""
-    path.unlink(missing_ok=True)
+    """Bind a Unix socket that owner and group may open, and that takes connections, from its first moment."""
+    begun = path.with_name(f"{path.name}.new")
+    begun.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     before = os.umask(0o777 & ~_GROUP_ONLY)
     try:
-        listener.bind(str(path))
+        listener.bind(str(begun))
     finally:
         os.umask(before)
     listener.listen(_BACKLOG)
+    begun.replace(path)
     return listener
 
 
