@@ -1,4 +1,4 @@
-"""`python -m verifier serve | migrate | jobs | settings | key | add-service | add-key | revoke-key | services`."""
+"""`python -m verifier serve | migrate | jobs | settings | key | add-service | set-webhook | …`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,14 @@ from byoid.service.migrations import Migrations
 from verifier.app import open_verifier
 from verifier.context import Verifier
 from verifier.jobs import verifier_jobs
-from verifier.services import NewService, add_api_key, add_service, create_webhook_secret, require_usable
+from verifier.services import (
+    NewService,
+    add_api_key,
+    add_service,
+    create_webhook_secret,
+    require_usable,
+    set_webhook,
+)
 from verifier.settings import VerifierSettings
 from verifier.tables import VerifierTable, jobs
 
@@ -62,6 +69,28 @@ def add_service_command(
         return await add_api_key(verifier.store, verifier.sealer, service_id=service_id, label="first", now=now)
 
     typer.echo(_run(add))
+    if secret != webhook_secret:
+        typer.echo(f"the secret of its webhooks, not shown again: {secret}", err=True)
+
+
+@app.command(name="set-webhook")
+def set_webhook_command(
+    service_id: str,
+    url: Annotated[str | None, typer.Argument(help="without it, nobody is told any more")] = None,
+    webhook_secret: Annotated[
+        str | None, typer.Option(envvar="VERIFIER_WEBHOOK_SECRET", help="made and shown if there is none")
+    ] = None,
+) -> None:
+    """Change where a service is told that transactions are over, and the secret that signs it."""
+    secret = create_webhook_secret() if url and webhook_secret is None else webhook_secret
+
+    async def change(verifier: Verifier) -> None:
+        loopback_http = verifier.settings.allow_loopback_http
+        await set_webhook(
+            verifier.store, verifier.sealer, service_id, url, secret if url else None, loopback_http=loopback_http
+        )
+
+    _run(change)
     if secret != webhook_secret:
         typer.echo(f"the secret of its webhooks, not shown again: {secret}", err=True)
 

@@ -146,13 +146,28 @@ async def add_service(store: Store, sealer: Sealer, service: NewService, *, now:
     if not _ID.fullmatch(service.id):
         raise ValueError("expected an id of 1 to 64 letters, digits and hyphens")
     _require_prefix(service)
-    row = asdict(service)
-    secret = row["webhook_secret"]
-    if secret is not None:
-        row["webhook_secret"] = sealer.seal(
-            secret.encode(), table="service", column="webhook_secret", row_id=service.id
-        )
-    await store.add_service({**row, "created_at": now})
+    sealed = _sealed(sealer, service.id, service.webhook_secret)
+    await store.add_service({**asdict(service), "webhook_secret": sealed, "created_at": now})
+
+
+async def set_webhook(
+    store: Store, sealer: Sealer, service_id: str, url: str | None, secret: str | None, *, loopback_http: bool
+) -> None:
+    """Say where a service is told from now on, and by which secret it knows that; nowhere, without an address.
+
+    Raises:
+        ValueError: nobody could reach it there, or there is no such service.
+    """
+    if url is not None:
+        _require_webhook(url, secret, loopback_http=loopback_http)
+    if not await store.set_webhook(service_id, url, _sealed(sealer, service_id, secret)):
+        raise ValueError(f"there is no service {service_id}; `services` lists those that there are")
+
+
+def _sealed(sealer: Sealer, service_id: str, secret: str | None) -> bytes | None:
+    if secret is None:
+        return None
+    return sealer.seal(secret.encode(), table="service", column="webhook_secret", row_id=service_id)
 
 
 async def add_api_key(store: Store, sealer: Sealer, *, service_id: str, label: str, now: datetime) -> str:

@@ -15,6 +15,11 @@ NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _INSERT_SERVICE = insert(services)
 _SERVICE = select(services).where(services.c.id == bindparam("key"))
 _SERVICES = select(services).order_by(services.c.id)
+_SET_WEBHOOK = (
+    update(services)
+    .where(services.c.id == bindparam("key"))
+    .values(webhook_url=bindparam("url"), webhook_secret=bindparam("secret"))
+)
 _INSERT_KEY = insert(api_keys)
 _SERVICE_OF_KEY = select(api_keys.c.service_id).where(api_keys.c.key_hash == bindparam("key_hash"))
 _DELETE_KEYS = delete(api_keys).where(
@@ -49,6 +54,11 @@ class Store:
     async def service(self, service_id: str) -> Any | None:
         """Find a service."""
         return (await self.database.fetch(_SERVICE, {"key": service_id})).first()
+
+    async def set_webhook(self, service_id: str, url: str | None, sealed_secret: bytes | None) -> bool:
+        """Say where a service is told from now on. False if there is no such service."""
+        parameters = {"key": service_id, "url": url, "secret": sealed_secret}
+        return (await self.database.execute(_SET_WEBHOOK, parameters)).rowcount == 1
 
     async def services(self) -> Sequence[Any]:
         """Return all services."""

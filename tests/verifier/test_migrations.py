@@ -1,7 +1,9 @@
 """The verifier's migrations make the tables that the code expects, on both engines; its commands work."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -88,6 +90,24 @@ def test_a_key_is_for_a_service_that_there_is(command: Command) -> None:
     refused = command("add-key", "nobody", "first")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "there is no service nobody" in refused.stderr
+
+
+def test_a_webhook_is_changed_and_ended(command: Command, tmp_path: Path) -> None:
+    command("migrate")
+    command("add-service", "shop", "Shop", "--key-name", "access-shop")
+
+    def kept() -> tuple[Any, ...]:
+        with closing(sqlite3.connect(tmp_path / "v.db")) as database:
+            found: tuple[Any, ...] = database.execute("SELECT webhook_url, webhook_secret FROM service").fetchone()
+            return found
+
+    assert "whsec_" in command("set-webhook", "shop", "https://shop.test/hook").stderr
+    assert kept()[0] == "https://shop.test/hook"
+    assert b"whsec_" not in kept()[1]
+    assert command("set-webhook", "shop", "http://shop.test/hook").exit_code == 2
+    assert command("set-webhook", "shop").exit_code == 0
+    assert kept() == (None, None)
+    assert "there is no service nobody" in command("set-webhook", "nobody").stderr
 
 
 def test_a_database_that_is_not_migrated_is_named(command: Command) -> None:
