@@ -38,7 +38,7 @@ async def _require_standing(wallet: Wallet, registration: Registration) -> None:
         MalformedInput: its status claim is not one.
         Revoked, Suspended, StatusUnavailable: it does not stand, or nobody can tell.
     """
-    reference = StatusReference.from_claim(registration.status)
+    reference = StatusReference.stated(registration.status)
     if reference is None:
         return
     chain, now, cache = registration.chain, wallet.clock(), wallet.verifiers.statuses

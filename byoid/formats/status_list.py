@@ -81,6 +81,19 @@ class StatusReference:
             raise MalformedInput(f"expected a URI of at most {MAX_URI_LENGTH} characters as status_list.uri")
         return cls(uri=uri, index=index)
 
+    @classmethod
+    def stated(cls, status: object) -> Self | None:
+        """Read the `status` claim of something that counts only if its issuer stands by it; None without the claim.
+
+        Raises:
+            MalformedInput: as `from_claim`.
+            StatusUnavailable: a status by another mechanism alone, which byoid cannot look up: nobody says "valid".
+        """
+        reference = cls.from_claim(status)
+        if reference is None and status is not None:
+            raise StatusUnavailable("the status is of a kind that is not looked up")
+        return reference
+
     def to_claim(self) -> dict[str, Any]:
         """Return the value of a `status` claim, the same in JSON and CBOR."""
         return {"status_list": {"idx": self.index, "uri": self.uri}}

@@ -163,6 +163,7 @@ def verify_client_attestation(
         NotYetValid: its time has not come, or that of a certificate.
         UseFreshAttestation: valid, but issued longer ago than `max_age`.
         ClaimMismatch: for another client than `client_id`.
+        StatusUnavailable: it has a status of a kind that byoid cannot look up.
     """
     verified, chain = verify_certified_jwt(  # 3: alg; 4: signature of a trusted attester
         jwt, typ=ATTESTATION_TYP, algorithms=algorithms, purpose=Purpose.WALLET_PROVIDER, trust=trust, now=now
@@ -245,7 +246,7 @@ def _verified(claims: ClientAttestationClaims, *, key: PublicKey, provider: str)
         key=key,
         provider=provider,
         expires_at=moment(claims.exp),
-        status=StatusReference.from_claim(status),
+        status=StatusReference.stated(status),
         status_maintained_until=moment(maintained.exp) if maintained else None,
         claims=claims,
     )

@@ -90,6 +90,7 @@ def verify_key_attestation(
         Expired: its time is over, or that of a certificate.
         NotYetValid: it comes from the future, or a certificate is not valid yet.
         ClaimMismatch: `nonce` and `c_nonce` differ.
+        StatusUnavailable: it has a status of a kind that byoid cannot look up.
     """
     verified, chain = verify_certified_jwt(
         jwt, typ=ACCEPTED_TYPS, algorithms=algorithms, purpose=Purpose.WALLET_PROVIDER, trust=trust, now=now
@@ -109,7 +110,7 @@ def verify_key_attestation(
         nonce=claims.nonce if claims.nonce is not None else claims.c_nonce,
         issued_at=moment(claims.iat),
         expires_at=moment(claims.exp) if claims.exp is not None else None,
-        status=StatusReference.from_claim(maintained.status if maintained else claims.status),
+        status=StatusReference.stated(maintained.status if maintained else claims.status),
         status_maintained_until=moment(maintained.exp) if maintained else None,
         algorithm=verified.header["alg"],
         provider=chain.subject_name,

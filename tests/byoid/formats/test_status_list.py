@@ -95,6 +95,17 @@ def test_a_credential_without_status_list_has_no_reference(claim):
     assert StatusReference.from_claim(claim) is None
 
 
+@pytest.mark.hostile
+def test_a_status_that_is_stated_by_other_means_is_not_none():
+    reference = StatusReference(URI, 42)
+
+    assert StatusReference.stated(reference.to_claim()) == reference
+    assert StatusReference.stated(None) is None
+    for claim in ({}, {"other_list": {"id": "x"}}):
+        with pytest.raises(StatusUnavailable):
+            StatusReference.stated(claim)
+
+
 def test_the_referenced_cwt_of_the_draft_has_a_reference():
     text = re.sub(r"\s", "", (VECTORS / "referenced_token_cwt.md").read_text())
     claims = cbor2.loads(cbor2.loads(bytes.fromhex(text)).value[2])

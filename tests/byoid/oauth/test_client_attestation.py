@@ -14,6 +14,7 @@ from byoid.errors import (
     HolderBindingError,
     MalformedInput,
     NotYetValid,
+    StatusUnavailable,
     UntrustedIssuer,
     WrongType,
 )
@@ -133,6 +134,16 @@ def test_the_example_of_openid4vci_is_verified() -> None:
         pytest.param({"client_status": {"status": {}}}, MalformedInput, id="client_status without exp"),
         pytest.param(
             {"client_status": {"status": {"status_list": {}}, "exp": 9_999_999_999}}, MalformedInput, id="broken status"
+        ),
+        pytest.param(
+            {"client_status": {"status": {"other_list": {"id": "x"}}, "exp": 9_999_999_999}},
+            StatusUnavailable,
+            id="client_status by other means",
+        ),
+        pytest.param(
+            {"client_status": None, "status": {"other_list": {"id": "x"}}},
+            StatusUnavailable,
+            id="status by other means",
         ),
     ],
 )

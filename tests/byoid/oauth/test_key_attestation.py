@@ -3,7 +3,16 @@ from typing import Any
 
 import pytest
 
-from byoid.errors import ByoidError, ClaimMismatch, Expired, MalformedInput, NotYetValid, UntrustedIssuer, WrongType
+from byoid.errors import (
+    ByoidError,
+    ClaimMismatch,
+    Expired,
+    MalformedInput,
+    NotYetValid,
+    StatusUnavailable,
+    UntrustedIssuer,
+    WrongType,
+)
 from byoid.formats.status_list import StatusReference
 from byoid.jose import parse_jws, x5c_header
 from byoid.keys import PrivateKey
@@ -106,6 +115,11 @@ def test_an_attestation_without_nonce_is_prepared_without_one(wallet_provider: A
         pytest.param({"c_nonce": "n2"}, ClaimMismatch, id="two nonces"),
         pytest.param({"typ": "JWT"}, WrongType, id="another typ"),
         pytest.param({"key_storage_status": {"exp": 1}}, MalformedInput, id="key_storage_status without status"),
+        pytest.param(
+            {"key_storage_status": {"status": {"other_list": {"id": "x"}}, "exp": 9_999_999_999}},
+            StatusUnavailable,
+            id="key_storage_status by other means",
+        ),
     ],
 )
 def test_an_attestation_with_a_defect_is_refused(

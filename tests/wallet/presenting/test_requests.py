@@ -221,3 +221,15 @@ async def test_a_registration_that_was_revoked_counts_as_none(
     assert view.cautions == cautions
     assert view.asker.party.name == ("Stadtb\u00fccherei" if not cautions else "Stadtb\u00fccherei Lindenmoor")
     assert bool(view.asker.purpose) is not bool(cautions)
+
+
+@pytest.mark.hostile
+async def test_a_registration_whose_status_nobody_can_look_up_counts_as_none(
+    holder: Any, verifier: VerifierPeer
+) -> None:
+    registration = verifier.registration(status={"other_list": {"id": "x"}})
+    verifier.claims["verifier_info"] = [{"format": "registration_cert", "data": registration}]
+
+    view = await holder.propose(verifier.link)
+
+    assert view.cautions == (Caution.REGISTRATION_REFUSED, Caution.UNREGISTERED)
