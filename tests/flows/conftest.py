@@ -1,6 +1,6 @@
 """Fixtures of the flows: the demo's certificates and register, a real issuer application, a wallet, a citizen."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,12 +72,12 @@ def person() -> str:
 
 
 @pytest.fixture
-def source(register: Path) -> Iterator[SqlSource]:
+async def source(register: Path) -> AsyncIterator[SqlSource]:
     mapping = load_mapping(ROOT / "demo" / "register.toml")
     query = "SELECT * FROM person WHERE person_number = :person"
     found = SqlSource(f"sqlite:///{register}", query=query, mapping=mapping)
     yield found
-    found.close()
+    await found.close()
 
 
 @pytest.fixture
