@@ -36,6 +36,7 @@ from issuer.jobs import run_jobs
 from issuer.migrations import MIGRATIONS
 from issuer.restored import close_open_lists
 from issuer.revocation import Selection, change_status
+from issuer.sealed import SEALED
 from issuer.settings import IssuerSettings
 from issuer.sources.csv_file import read_csv
 from issuer.sources.excel import read_excel
@@ -53,7 +54,9 @@ async def _jobs(settings: IssuerSettings) -> None:
         await run_jobs(agency)
 
 
-app = commands(settings=IssuerSettings, factory="issuer.app:from_environment", migrations=MIGRATIONS, jobs=_jobs)
+app = commands(
+    settings=IssuerSettings, factory="issuer.app:from_environment", migrations=MIGRATIONS, jobs=_jobs, sealed=SEALED
+)
 accounts = typer.Typer(no_args_is_help=True, help="Accounts by which people sign in.")
 office = typer.Typer(no_args_is_help=True, help="Clerks who work in the back office.")
 keys = typer.Typer(no_args_is_help=True, help="Keys to the admin API.")

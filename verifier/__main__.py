@@ -1,4 +1,4 @@
-"""`python -m verifier serve | migrate | jobs | settings | key | add-service | set-webhook | …`."""
+"""`python -m verifier serve | migrate | jobs | settings | key | reseal | add-service | set-webhook | …`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,6 +15,7 @@ from byoid.service.migrations import Migrations
 from verifier.app import open_verifier
 from verifier.context import Verifier
 from verifier.jobs import verifier_jobs
+from verifier.sealed import SEALED
 from verifier.services import (
     NewService,
     add_api_key,
@@ -38,7 +39,11 @@ async def run_jobs(settings: VerifierSettings) -> None:
 
 
 app = cli.commands(
-    settings=VerifierSettings, factory="verifier.app:from_environment", migrations=MIGRATIONS, jobs=run_jobs
+    settings=VerifierSettings,
+    factory="verifier.app:from_environment",
+    migrations=MIGRATIONS,
+    jobs=run_jobs,
+    sealed=SEALED,
 )
 
 

@@ -17,12 +17,15 @@ from byoid.service.trust_files import load_signer
 from wallet.app import open_database, run_jobs
 from wallet.background import KEPT, MIGRATIONS, VAULT_MIGRATIONS
 from wallet.provider import CLIENT_KEY
+from wallet.sealed import SEALED
 from wallet.settings import WalletSettings
 from wallet.store import TABLES
 from wallet.vault import __main__ as vault_commands
 from wallet.vault import doctor
 
-app = commands(settings=WalletSettings, factory="wallet.app:from_environment", migrations=MIGRATIONS, jobs=run_jobs)
+app = commands(
+    settings=WalletSettings, factory="wallet.app:from_environment", migrations=MIGRATIONS, jobs=run_jobs, sealed=SEALED
+)
 app.add_typer(vault_commands.app, name="vault")
 
 

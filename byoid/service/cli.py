@@ -1,4 +1,4 @@
-"""The commands that every service has: `python -m issuer serve | migrate | jobs | settings | key`.
+"""The commands that every service has: `python -m issuer serve | migrate | jobs | settings | key | reseal`.
 
 Wrong settings end a command with all mistakes on standard error and status 2, before anything is opened; a database,
 key or file that cannot be opened ends it with one.
@@ -8,7 +8,7 @@ import asyncio
 import base64
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Final, TypeVar
 
 import typer
@@ -18,7 +18,10 @@ from uvicorn.importer import import_from_string
 
 from byoid.errors import ByoidError
 from byoid.service import logging as service_logging
+from byoid.service.database import Database
 from byoid.service.migrations import Migrations
+from byoid.service.reseal import Resealed, SealedColumn, reseal
+from byoid.service.seal import Sealer
 from byoid.service.serving import OneWriteProtocol
 from byoid.service.settings import KEY_BYTES, ServiceSettings
 
@@ -33,6 +36,7 @@ def commands(
     factory: str,
     migrations: Migrations,
     jobs: Callable[[S], Awaitable[None]],
+    sealed: Sequence[SealedColumn] = (),
 ) -> typer.Typer:
     """Return a service's commands, to which it may add its own.
 
@@ -41,6 +45,7 @@ def commands(
         factory: where its application is made, such as `issuer.app:from_environment`.
         migrations: its migrations.
         jobs: runs its jobs until cancelled.
+        sealed: what its key ring has sealed.
     """
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -79,7 +84,27 @@ def commands(
         """Print a new sealing key, for the setting `sealing_keys`."""
         typer.echo(f"{key_id}:{base64.urlsafe_b64encode(os.urandom(KEY_BYTES)).decode().rstrip('=')}")
 
+    if sealed:
+        _add_reseal(app, settings, migrations, sealed)
     return app
+
+
+def _add_reseal(app: typer.Typer, settings: type[S], migrations: Migrations, sealed: Sequence[SealedColumn]) -> None:
+    @app.command(name="reseal")
+    def reseal_all() -> None:
+        """Seal with the first key of `sealing_keys` what others have sealed, once every process has that first key."""
+        loaded = _ready(settings, migrations)
+        done = explained(lambda: asyncio.run(_reseal(loaded, sealed)))
+        typer.echo(f"{done.count} values sealed anew; {done.unreadable} that no key of the ring opens", err=True)
+        raise typer.Exit(1 if done.unreadable else 0)
+
+
+async def _reseal(settings: ServiceSettings, sealed: Sequence[SealedColumn]) -> Resealed:
+    database = await Database.open(settings.database_url)
+    try:
+        return await reseal(database, Sealer.from_settings(settings), sealed)
+    finally:
+        await database.close()
 
 
 def _serve(factory: str, *, host: str, port: int, workers: int) -> None:

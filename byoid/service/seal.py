@@ -2,7 +2,8 @@
 
 AES-256-GCM under a key that HKDF (RFC 5869) derives for each row from the key ring's first key. Table, column, row id
 and version are authenticated, so that a sealed value is worthless anywhere else, in another row or an older version.
-The key ring rotates: a new key is put first, old ones stay to open what they sealed until `needs_reseal` finds nothing.
+The key ring rotates: a new key is put first, old ones stay to open what they sealed until it was sealed anew
+(`reseal`).
 """
 
 import base64

@@ -1,0 +1,12 @@
+"""The columns that are sealed with the verifier's key ring: `python -m verifier reseal` seals them anew."""
+
+from typing import Final
+
+from byoid.service.reseal import SealedColumn
+from verifier.tables import Service, outbox, transactions
+
+SEALED: Final = (
+    SealedColumn(vars(Service)["__table__"].c.webhook_secret),
+    SealedColumn(outbox.c.sealed_body),
+    SealedColumn(transactions.c.sealed),
+)
