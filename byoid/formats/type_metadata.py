@@ -64,11 +64,12 @@ class Rendering(Message):
     """The rendering methods of a type (5.5.1)."""
 
     simple: SimpleRendering | None = None
-    svg_templates: Array[SvgTemplate] = ()
+    svg_templates: Array[SvgTemplate] | None = None
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
-        if len(self.svg_templates) > 1 and any(each.properties is None for each in self.svg_templates):
+        templates = self.svg_templates or ()
+        if len(templates) > 1 and any(each.properties is None for each in templates):
             raise ValueError("several svg_templates must have properties each")
         return self
 
