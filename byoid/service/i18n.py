@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 
 LANGUAGES: Final = ("en", "de", "fr", "es")
 COOKIE: Final = "byoid-language"
+_DATES_AS_IN: Final = {"en": "en_IE"}  # day before month and 24 hours, as wherever else in the EU
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,19 @@ class Catalogue:
 
     def day(self, value: date) -> str:
         """Write a date as people of this language do."""
-        return str(dates.format_date(value, format="long", locale=self.language))
+        return str(dates.format_date(value, format="long", locale=self._place))
 
     def moment(self, value: datetime) -> str:
         """Write a date and time as people of this language do."""
-        return str(dates.format_datetime(value, format="medium", locale=self.language))
+        return str(dates.format_datetime(value, format="medium", locale=self._place))
 
     def country(self, code: str) -> str:
         """Write a country's name; a code that no country has stays as it is."""
         return str(Locale(self.language).territories.get(code, code))
+
+    @property
+    def _place(self) -> str:
+        return _DATES_AS_IN.get(self.language, self.language)
 
 
 def load_catalogues(folders: Iterable[Path]) -> dict[str, Catalogue]:

@@ -85,3 +85,18 @@ def test_the_shared_texts_are_translated_into_the_same_languages() -> None:
     catalogues = load_catalogues([ASSETS / "locales"])
 
     assert set(catalogues["de"].texts) == set(catalogues["fr"].texts) == set(catalogues["es"].texts) != set()
+
+
+@pytest.mark.parametrize(
+    ("language", "day", "moment"),
+    [
+        ("en", "7 December 2026", "7 Dec 2026, 14:05:09"),
+        ("de", "7. Dezember 2026", "07.12.2026, 14:05:09"),
+        ("fr", "7 décembre 2026", "7 déc. 2026, 14:05:09"),
+        ("es", "7 de diciembre de 2026", "7 dic 2026, 14:05:09"),
+    ],
+)
+def test_days_and_moments_are_written_as_in_europe(language: str, day: str, moment: str) -> None:
+    when = datetime(2026, 12, 7, 14, 5, 9, tzinfo=UTC)
+    catalogue = Catalogue(language, {})
+    assert (catalogue.day(when), catalogue.moment(when)) == (day, moment)
