@@ -1,4 +1,7 @@
-"""Fixtures for every test: databases of both engines, a clock that stands still, a signer, a free port."""
+"""Fixtures for every test: databases of both engines, a clock that stands still, a signer, a free port.
+
+Hypothesis takes the same examples at every run, and has no deadline; HYPOTHESIS_PROFILE=explore looks for new ones.
+"""
 
 import asyncio
 import os
@@ -13,6 +16,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from byoid.keys import PrivateKey
 from byoid.service import statements
@@ -26,6 +30,10 @@ DROP SCHEMA public CASCADE;
 CREATE SCHEMA public;
 """
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+_SHARED_MACHINE: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("repeatable", derandomize=True, database=None, **_SHARED_MACHINE)
+settings.register_profile("explore", max_examples=5000, **_SHARED_MACHINE)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @dataclass
