@@ -32,6 +32,8 @@ COMMAND_TIMEOUT_SECONDS: Final = 30
 _STATEMENT_CACHE: Final = 512
 _MAX_JOINED: Final = 500  # they are as few as the steps of a protocol; the bound only catches a mistake
 _PARAMETER: Final = re.compile(r"\$(\d+)")
+# What CREATE … IF NOT EXISTS may say when two of them run at the same time.
+_MADE_MEANWHILE: Final = (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError, asyncpg.DuplicateTableError)
 
 
 class PostgresConnection(Connection):
@@ -213,7 +215,10 @@ class PostgresEngine:
         raw = await self.connections.take()
         try:
             for statement in statements:
-                await raw.execute(statement)
+                try:
+                    await raw.execute(statement)
+                except _MADE_MEANWHILE:  # by another worker that starts too; now IF NOT EXISTS sees it
+                    await raw.execute(statement)
         finally:
             self.connections.give_back(raw, None)
 

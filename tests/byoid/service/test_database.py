@@ -284,6 +284,24 @@ async def test_another_kind_of_database_is_refused() -> None:
 # --- SQLite alone ---
 
 
+async def test_workers_that_start_together_make_the_tables_once(database_url: str) -> None:
+    workers = [await Database.open(database_url) for _ in range(6)]
+    try:
+        for number in range(10):
+            metadata = service_metadata()
+            for name in ("first", "second"):
+                Table(
+                    f"{name}_{number}",
+                    metadata,
+                    Column("id", Integer, primary_key=True),
+                    Column("n", Integer, index=True),
+                )
+            await asyncio.gather(*(each.create_all(metadata) for each in workers))
+    finally:
+        for each in workers:
+            await each.close()
+
+
 @pytest.fixture
 async def file(tmp_path: Path) -> Path:
     database = await Database.open(f"sqlite:///{tmp_path}/a.db")
