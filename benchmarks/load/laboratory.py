@@ -108,7 +108,9 @@ class Laboratory:
             }  # fmt: skip
             for role in roles.values():
                 stack.push_async_callback(role.stop)
-            await asyncio.gather(*(role.start() for role in roles.values()))
+            async with asyncio.TaskGroup() as group:
+                for role in roles.values():
+                    group.create_task(role.start())
             issuer_port, verifier_port, wallet_port = (port.number for port in ports.values())
             access = Access(issuer_port, verifier_port, wallet_port, *keys)
             yield cls(postgres, databases, issuer, verifier, environment, roles, access, receiver, folder)

@@ -59,8 +59,10 @@ class Role:
         self._restoring = asyncio.Lock()
 
     async def start(self) -> None:
-        """Start all workers, at the same time."""
-        self.workers = list(await asyncio.gather(*(self._started() for _ in range(self._count))))
+        """Start all workers, at the same time; if one cannot, those that could are here to be stopped."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._count):
+                group.create_task(self._start_one())
 
     async def kill(self, workers: list[Worker]) -> None:
         """Kill workers with -9."""
@@ -100,6 +102,9 @@ class Role:
     def cpu_seconds(self) -> float:
         """Return the CPU time of the workers that live."""
         return sum(cpu_seconds(each.pid) for each in self.workers)
+
+    async def _start_one(self) -> None:
+        self.workers.append(await self._started())
 
     async def _started(self) -> Worker:
         with self._log.open("ab") as log:
