@@ -10,6 +10,12 @@ from typing import ClassVar
 
 from byoid.errors import OAuthError
 
+
+def ascii_text(text: str) -> str:
+    """Return a text as an error description may have it (RFC 6749 5.2, OpenID4VCI 8.3.1.2)."""
+    return text.encode("ascii", "xmlcharrefreplace").decode().replace('"', "'").replace("\\", "/")
+
+
 # --- RFC 6749: the token endpoint (5.2) and the authorization endpoint (4.1.2.1) ---
 
 

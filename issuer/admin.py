@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 from byoid.encoding import b64u_encode
 from byoid.errors import OAuthError
+from byoid.service.loopback import is_https
 from byoid.wire_errors import InvalidRequest
 from issuer.agency import Agency
 from issuer.webhooks import EVENTS, seal_secret
@@ -149,8 +150,8 @@ async def add_webhook(agency: Agency, *, url: str, events: Sequence[str], actor:
     Raises:
         InvalidRequest: not an https address, or an unknown event.
     """
-    loopback = agency.issuer.settings.allow_loopback_http and url.startswith("http://localhost")
-    if not (url.startswith("https://") or loopback) or not events or not set(events) <= set(EVENTS):
+    reachable = is_https(url, loopback_http=agency.issuer.settings.allow_loopback_http)
+    if not reachable or not events or not set(events) <= set(EVENTS):
         raise InvalidRequest("expected an https address and known events")
     webhook_id, secret = secrets.token_hex(8), "whsec_" + _standard_base64(secrets.token_bytes(32))
     row = {

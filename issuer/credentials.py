@@ -19,7 +19,7 @@ from byoid.issuance.proofs import ProofPolicy, Proofs, VerifiedKeyProof, verify_
 from byoid.keys import PublicKey
 from byoid.service.database import Write
 from byoid.signing import sign
-from byoid.wire_errors import CredentialRequestDenied, InvalidNonce, InvalidProof, TemporarilyUnavailable
+from byoid.wire_errors import CredentialRequestDenied, InvalidNonce, InvalidProof, TemporarilyUnavailable, ascii_text
 from issuer import writes
 from issuer.access import Access, grant_person
 from issuer.attested_status import require_valid_status
@@ -171,11 +171,6 @@ def validity(issuer: Issuer, order: Order) -> tuple[datetime, datetime]:
     if end <= issuer.clock():
         raise InvalidProof("the wallet provider does not maintain the status of the wallet or its keys long enough")
     return begin, end
-
-
-def ascii_text(text: str) -> str:
-    """Return a text as an error description may have it (OpenID4VCI 8.3.1.2)."""
-    return text.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "/")
 
 
 def _verify(issuer: Issuer, grant: Any, configuration: Configuration, proofs: Proofs | None) -> list[VerifiedKeyProof]:

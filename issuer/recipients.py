@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from byoid.wire_errors import InvalidRequest, TemporarilyUnavailable
+from byoid.wire_errors import InvalidRequest, TemporarilyUnavailable, ascii_text
 from issuer.attributes import NotReady, PersonUnknown, Record, Refused, SourceUnavailable
 from issuer.context import Issuer
-from issuer.credentials import ascii_text
 
 _OF_AGE: Final = 18
 

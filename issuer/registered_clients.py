@@ -8,9 +8,9 @@
     ...
 
 With mTLS, `certificates` lists SHA-256 thumbprints (`x5t#S256`), or `subject` names the subject as RFC 4514 writes it,
-for certificates whose chain the proxy has verified: it says `Client-Cert-Verified: SUCCESS`. A wallet that
-authenticates by attestation may be registered as well, only to narrow its `redirect_uris`. RFC 7591 2 gives the names,
-RFC 8705 2 the two ways of mTLS.
+for certificates whose chain the proxy has verified: it says `Client-Cert-Verified: SUCCESS`, and lets nobody else say
+so. A wallet that authenticates by attestation may be registered as well, only to narrow its `redirect_uris`.
+RFC 7591 2 gives the names, RFC 8705 2 the two ways of mTLS.
 """
 
 import tomllib

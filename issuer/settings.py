@@ -1,6 +1,5 @@
 """What the agency's operator sets. Environment variables `ISSUER_…`; every mistake is named at start."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from byoid.service.settings import ServiceSettings
+from byoid.service.settings import ServiceSettings, listed
 
 
 class IssuerSettings(ServiceSettings):
@@ -100,9 +99,4 @@ class IssuerSettings(ServiceSettings):
     @field_validator("credential_types", "wallet_endpoints", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
-        """Take a list as `a,b` or as JSON."""
-        if not isinstance(value, str):
-            return value
-        return (
-            json.loads(value) if value.startswith("[") else [each.strip() for each in value.split(",") if each.strip()]
-        )
+        return listed(value)

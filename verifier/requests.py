@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from byoid.errors import MalformedInput, VerificationError
 from byoid.presentation.dcql import DcqlQuery
@@ -18,8 +17,8 @@ from byoid.relying_party.messages import (
 from byoid.relying_party.registration import BeyondRegistration, read_registration, require_registered
 from byoid.service import qr
 from byoid.service.database import Conflict
-from byoid.service.loopback import is_loopback
-from byoid.wire_errors import InvalidRequest
+from byoid.service.loopback import is_https
+from byoid.wire_errors import InvalidRequest, ascii_text
 from verifier.context import Verifier
 from verifier.errors import AlreadyAnswered, NotFound, NotRegistered, told_to_services, told_to_wallets
 from verifier.policies import define_query
@@ -59,12 +58,7 @@ def _require_registered(verifier: Verifier, service: KnownService, query: DcqlQu
         told = "The registration certificate of the service cannot be verified; the verifier's operator knows why."
         raise InvalidRequest(told, detail=str(error)) from error
     except BeyondRegistration as error:
-        raise NotRegistered(f"The query asks for more than is registered; {_in_ascii(str(error))}") from error
-
-
-def _in_ascii(text: str) -> str:
-    """Return names of claims as a description may hold them (RFC 6749 5.2)."""
-    return text.encode("ascii", "xmlcharrefreplace").decode().translate({ord('"'): "'", ord("\\"): "/"})
+        raise NotRegistered(f"The query asks for more than is registered; {ascii_text(str(error))}") from error
 
 
 async def start(verifier: Verifier, service: KnownService, wish: StartTransaction) -> StartedTransaction:
@@ -148,9 +142,7 @@ def _started(verifier: Verifier, begun: Begun, endpoint: str) -> StartedTransact
 
 def _require_https(verifier: Verifier, wish: StartTransaction) -> None:
     for name, url in (("redirect_uri", wish.redirect_uri), ("origin", wish.origin)):
-        if url is None or url.startswith("https:"):
-            continue
-        if not verifier.settings.allow_loopback_http or not is_loopback(urlsplit(url).hostname):
+        if url is not None and not is_https(url, loopback_http=verifier.settings.allow_loopback_http):
             raise InvalidRequest(f"{name}: expected https; http is only for this machine, with allow_loopback_http")
 
 

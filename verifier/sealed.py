@@ -3,10 +3,10 @@
 from typing import Final
 
 from byoid.service.reseal import SealedColumn
-from verifier.tables import Service, outbox, transactions
+from verifier.tables import Service, outbox, table_of, transactions
 
 SEALED: Final = (
-    SealedColumn(vars(Service)["__table__"].c.webhook_secret),
+    SealedColumn(table_of(Service).c.webhook_secret),
     SealedColumn(outbox.c.sealed_body),
     SealedColumn(transactions.c.sealed),
 )

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 from byoid.encoding import b64u_encode
 from byoid.errors import MalformedInput
@@ -16,7 +15,7 @@ from byoid.keys import PrivateKey
 from byoid.presentation.request import VerifierInfo
 from byoid.relying_party import Client
 from byoid.relying_party.registration import verifier_info
-from byoid.service.loopback import is_loopback
+from byoid.service.loopback import is_https
 from byoid.service.outbox import Destination
 from byoid.service.seal import Sealer
 from byoid.service.trust_files import load_signer
@@ -122,8 +121,7 @@ def _require_prefix(service: NewService) -> None:
 
 
 def _require_webhook(url: str, secret: str | None, *, loopback_http: bool) -> None:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (loopback_http and parts.scheme == "http" and is_loopback(parts.hostname)):
+    if not is_https(url, loopback_http=loopback_http):
         raise ValueError(
             "expected an https address as webhook; http is only for this machine, with allow_loopback_http"
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from byoid.errors import ByoidError, ResponseRejected
 from byoid.presentation.authentication import Authenticated, PresentationRequest, authenticate
@@ -51,7 +51,7 @@ from byoid.relying_party.memory import InMemoryTransactions
 from byoid.relying_party.policy import Client, FixedPolicies, Policies, Policy
 from byoid.relying_party.statuses import NoStatuses, StatusSource
 from byoid.relying_party.transaction import Mode, Outcome, Progress, Sent, State, Transaction, TransactionStore
-from byoid.service.loopback import is_loopback
+from byoid.service.loopback import is_https
 from byoid.trust.x509 import ChainCache
 
 _logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class RelyingParty:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         cache: ChainCache | None = None,
     ) -> None:
-        if not base_url.startswith("https://") and not is_loopback(urlsplit(base_url).hostname):
+        if not is_https(base_url, loopback_http=True):
             raise ValueError(f"expected an https base_url (http is only for this machine), got {base_url}")
         self._client = client
         self._addresses = Addresses(base_url.rstrip("/"), fixed=client.has_fixed_response_uri)

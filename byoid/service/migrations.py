@@ -118,10 +118,6 @@ def _connect(url: str, act: Callable[[Connection], None]) -> None:
         _act(make_url(url), act)
     except (SQLAlchemyError, OSError) as error:
         raise DatabaseUnavailable.of(error) from error
-    except Exception as error:  # asyncpg's own, where SQLAlchemy connects; asyncpg is the extra [postgres]
-        if not type(error).__module__.startswith("asyncpg."):
-            raise
-        raise DatabaseUnavailable.of(error) from error
 
 
 def _act(parsed: URL, act: Callable[[Connection], None]) -> None:
@@ -134,6 +130,8 @@ def _act(parsed: URL, act: Callable[[Connection], None]) -> None:
             engine.dispose()
         return
 
+    import asyncpg  # the extra [postgres]
+
     async def on_postgres() -> None:
         postgres = create_async_engine(parsed.set(drivername="postgresql+asyncpg"))
         try:
@@ -142,4 +140,7 @@ def _act(parsed: URL, act: Callable[[Connection], None]) -> None:
         finally:
             await postgres.dispose()
 
-    asyncio.run(on_postgres())
+    try:
+        asyncio.run(on_postgres())
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # its own, where SQLAlchemy connects
+        raise DatabaseUnavailable.of(error) from error

@@ -4,6 +4,7 @@
 refuses what only a demo may have: demo secrets, http, weak keys. Values never appear in a message.
 """
 
+import json
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -35,6 +36,13 @@ class SettingsError(ByoidError):
     def of(cls, error: ValidationError, *, prefix: str) -> Self:
         """Name every mistake by its variable, without the value."""
         return cls([_mistake(each, prefix) for each in error.errors(include_input=False)])
+
+
+def listed(value: object) -> object:
+    """Take the text of a list, as `a,b` or as JSON, apart."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [each.strip() for each in value.split(",") if each.strip()]
 
 
 class ServiceSettings(BaseSettings):
@@ -101,7 +109,7 @@ class ServiceSettings(BaseSettings):
     @field_validator("sealing_keys", "allowed_networks", "trusted_proxies", "metrics_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+        return listed(value)
 
     @field_validator("allow_loopback_http")
     @classmethod
