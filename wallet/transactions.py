@@ -56,7 +56,7 @@ class PaymentPayload(Part):
     transaction_id: Line
     payee: Payee
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-    amount: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    amount: Annotated[float, Field(ge=0.00001, lt=1e13)]  # as ISO 20022 writes it, and exact to the cent as a number
     date_time: Line | None = None
     execution_date: Line | None = None
     pisp: Provider | None = None

@@ -34,7 +34,7 @@ def test_a_payment_says_first_who_gets_how_much(language: str, amount: str) -> N
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("amount", ["0.125", "10.00", "99999999.99"])
+@pytest.mark.parametrize("amount", ["0.00001", "0.125", "10.00", "99999999.99", "9999999999999.99"])
 def test_no_digit_of_an_amount_is_lost(amount: str) -> None:
     found = shown("urn:eudi:sca:payment:1", {**PAYMENT, "amount": amount})
 
