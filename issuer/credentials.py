@@ -250,7 +250,8 @@ class _Batch:
     ) -> None:  # fmt: skip
         self._issuer, self._order, self._record, self._places = issuer, order, record, places
         self._issued_at, self._expires_at = issued_at, expires_at
-        self._id, self.notification_id, *self._ids = _random_ids(2 + len(places))
+        self._id, self.notification_id = (b64u_encode(secrets.token_bytes(_ID_BYTES)) for _ in range(2))
+        self._ids = [f"{self._id}.{number}" for number in range(len(places))]
 
     def row(self) -> dict[str, Any]:
         return {
@@ -291,11 +292,6 @@ class _Batch:
 
     def issued(self) -> Issued:
         return Issued(self._id, self._order.configuration.type.id, self._ids, self._order.grant, self._expires_at)
-
-
-def _random_ids(count: int) -> list[str]:
-    raw = secrets.token_bytes(_ID_BYTES * count)
-    return [b64u_encode(raw[start : start + _ID_BYTES]) for start in range(0, len(raw), _ID_BYTES)]
 
 
 def record_hash(issuer: Issuer, credential_type: CredentialType, record: Record) -> bytes:

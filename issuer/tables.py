@@ -161,10 +161,10 @@ class Issuance(IssuerTable, table=True):
     """A credential that was signed and may have been delivered. No claims, no keys."""
 
     __table_args__ = (Index("ix_issuance_list", "status_list_id", "status"),)
-    id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)  # begins with the batch's, so that a batch is one place of the index, not many
     agency_id: str
     batch_id: str = Field(index=True)
-    grant_id: str = Field(index=True)
+    grant_id: str
     credential_type: str = Field(index=True)
     configuration_id: str
     person_hash: bytes = _bytes(index=True)
