@@ -5,6 +5,7 @@ batches; indexes are dropped before and made again after, as one would do for a 
 and belong to one person, as wallets ask for them.
 """
 
+import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 
 from benchmarks.load.laboratory import Laboratory
-from benchmarks.load.load import ROUNDS, STEPS, separate
+from benchmarks.load.load import in_turns, ratio
 from benchmarks.load.postgres import Postgres
 from benchmarks.load.segments import SERVICES, WALKS, Fleet, Segment
 
@@ -37,7 +38,7 @@ _LATER: Final = "now() + interval '200 days' + (n % 100) * interval '1 day'"
 
 # What differs from the row that is copied, by table; n counts credentials.
 _ISSUANCE: Final = {
-    "id": "substr(md5('issuance' || n), 1, 22)", "batch_id": _BATCH_ID, "grant_id": _GRANT_ID, "person_hash": _PERSON,
+    "id": f"{_BATCH_ID} || '.' || n % {COPIES}", "batch_id": _BATCH_ID, "grant_id": _GRANT_ID, "person_hash": _PERSON,
     "status": "CASE WHEN n % 100 = 0 THEN 'revoked' ELSE 'valid' END", "status_list_id": _LIST,
     "status_index": f"n % {LIST_SIZE}", "expires_at": _LATER,
 }  # fmt: skip
@@ -71,10 +72,7 @@ class Grown:
 
     def ratio(self, walk: str, *components: str) -> float:
         """Return the median ratio of the rounds."""
-        pairs = zip(self.rounds["full"], self.rounds["empty"], strict=True)
-        return round(
-            median(full[walk].per_walk(*components) / empty[walk].per_walk(*components) for full, empty in pairs), 3
-        )
+        return ratio(self.rounds["full"], self.rounds["empty"], walk, *components)
 
     def summary(self) -> dict[str, Any]:
         """Return the figures, as one JSON object says them."""
@@ -118,21 +116,26 @@ async def run_grow(*, rows: int, open_: int, seconds: float, wallets: int) -> Gr
         bytes_per_row, bytes_per_open = await fill(fleets["full"].laboratory, rows=rows, open_=open_)
         for fleet in fleets.values():
             await fleet.prepare(seconds * _WARM_UP_SHARE / 4)
-        rounds = await separate(fleets, seconds * (1 - _WARM_UP_SHARE) / (ROUNDS * len(fleets) * len(STEPS)))
+        rounds = await in_turns(fleets, seconds * (1 - _WARM_UP_SHARE))
         return Grown(rows, open_, bytes_per_row, bytes_per_open, rounds)
 
 
 async def fill(laboratory: Laboratory, *, rows: int, open_: int) -> tuple[float, float]:
     """Make the rows; return what an issued credential and an open transaction take on the disk."""
     postgres, databases = laboratory.postgres, laboratory.databases
+
+    async def around() -> None:
+        async with postgres.connected(databases["issuer"]) as issuer:
+            await _copy(issuer, "status_list", _STATUS_LIST, rows, step=LIST_SIZE)
+            for table, changed in (("batch", _BATCH_ROW), ("subject", _SUBJECT), ("access_grant", _GRANT)):
+                await _copy(issuer, table, changed, rows, step=COPIES)
+        async with postgres.connected(databases["verifier"]) as verifier:
+            await _copy(verifier, "transactions", _TRANSACTION, open_)
+
     async with postgres.connected(databases["issuer"]) as issuer:
-        await _copy(issuer, "status_list", _STATUS_LIST, rows, step=LIST_SIZE)
-        for table, changed in (("batch", _BATCH_ROW), ("subject", _SUBJECT), ("access_grant", _GRANT)):
-            await _copy(issuer, table, changed, rows, step=COPIES)
-        await _copy(issuer, "issuance", _ISSUANCE, rows)
+        await asyncio.gather(_copy(issuer, "issuance", _ISSUANCE, rows), around())
         per_row = await _bytes(issuer, "issuance", "batch", "subject", "access_grant") / max(1, rows)
     async with postgres.connected(databases["verifier"]) as verifier:
-        await _copy(verifier, "transactions", _TRANSACTION, open_)
         per_open = await _bytes(verifier, "transactions") / max(1, open_)
     return per_row, per_open
 

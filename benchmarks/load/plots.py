@@ -63,7 +63,7 @@ def draw_lines(title: str, unit: str, lines: Mapping[str, Sequence[tuple[float, 
 
 
 def _cpu(axes: Axes, loaded: Loaded) -> None:
-    walks = loaded.walks(loaded.workers)
+    walks = loaded.walks(loaded.name)
     bottom = [0.0] * len(STEPS)
     for component in _COMPONENTS:
         values = [walks[walk].per_walk(component) for walk in STEPS]

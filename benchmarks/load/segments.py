@@ -8,13 +8,13 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median, quantiles
 from typing import Any, Final, TypeAlias
 
 from benchmarks.load.citizens import live_with_the_service
 from benchmarks.load.laboratory import Laboratory
-from benchmarks.load.ledger import Ledger
+from benchmarks.load.ledger import Failure, Ledger
 from benchmarks.load.walks import Client, Offer
 from benchmarks.yardstick import Yardstick
 
@@ -38,7 +38,11 @@ class Segment:
 
     def per_walk(self, *components: str) -> float:
         """Return the CPU of components for one walk, in y."""
-        return sum(self.cpu[each] for each in components) / max(1, self.done) / self.y
+        return self.per_walk_seconds(*components) / self.y
+
+    def per_walk_seconds(self, *components: str) -> float:
+        """Return the CPU of components for one walk, in seconds."""
+        return sum(self.cpu[each] for each in components) / max(1, self.done)
 
     def summary(self) -> dict[str, Any]:
         """Return the figures."""
@@ -64,6 +68,13 @@ def combined(segments: Sequence[Segment]) -> Segment:
         walk=segments[0].walk, seconds=sum(each.seconds for each in segments), done=sum(each.done for each in segments),
         y=median(each.y for each in segments), cpu=dict(cpu), steps=steps,
     )  # fmt: skip
+
+
+def beside(segments: Sequence[Segment]) -> Segment:
+    """Return segments of one walk that ran at the same time in several laboratories on one PostgreSQL as one."""
+    found = combined(segments)
+    shared = {each: max(segment.cpu[each] for segment in segments) for each in ("database", "generator")}
+    return replace(found, seconds=max(each.seconds for each in segments), cpu={**found.cpu, **shared})
 
 
 def percentiles(taken: list[float]) -> dict[str, float]:
@@ -140,6 +151,10 @@ class Fleet:
         for client in self.clients:
             client.close()
 
+    def failures(self) -> Sequence[Failure]:
+        """Return what went wrong."""
+        return self.ledger.failures
+
     async def _repeat(self, client: Client, walk: Walk, end: float) -> None:
         while time.monotonic() < end:
             try:
@@ -154,6 +169,29 @@ class Fleet:
     async def _revoke(self, client: Client) -> None:
         client.person = self.people.pop()
         await client.revoke()
+
+
+class Together:
+    """Fleets of laboratories that share nothing but the machine, under load at the same time."""
+
+    def __init__(self, fleets: Sequence[Fleet]) -> None:
+        self._fleets = fleets
+
+    async def prepare(self, seconds: float) -> None:
+        """Warm all up."""
+        await asyncio.gather(*(each.prepare(seconds) for each in self._fleets))
+
+    async def stock(self, seconds: float) -> Segment:
+        """Have offers made in each."""
+        return beside(await asyncio.gather(*(each.stock(seconds) for each in self._fleets)))
+
+    async def walk(self, name: str, seconds: float) -> Segment:
+        """Run one kind of walk in each."""
+        return beside(await asyncio.gather(*(each.walk(name, seconds) for each in self._fleets)))
+
+    def failures(self) -> Sequence[Failure]:
+        """Return what went wrong in any."""
+        return [failure for each in self._fleets for failure in each.failures()]
 
 
 async def live(client: Client) -> None:
