@@ -5,12 +5,11 @@ Fetching happens between `authenticate` and `accept`, by the caller. A status th
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Final, TypeAlias
-
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from byoid.errors import ByoidError, StatusUnavailable, UntrustedIssuer
 from byoid.formats.status_array import require_valid
@@ -170,8 +169,8 @@ def _signer_for(
             raise UntrustedIssuer("expected a certificate chain in the status list token")
         return issuer.key
     if chain is not None:
-        if chain.leaf.public_bytes(Encoding.DER) == x5c[0]:
+        if chain.leaf_der == x5c[0]:
             return issuer.key
-        anchor = replace(chain.anchor, purposes=chain.anchor.purposes | {Purpose.STATUS})
-        anchors = anchors.union(TrustAnchors([anchor]))
+        trusting = anchors.trusting if cache is None else partial(cache.trusting, anchors)
+        anchors = trusting(chain.anchor, Purpose.STATUS)
     return verify_chain(x5c, anchors=anchors, purpose=Purpose.STATUS, now=now, cache=cache).public_key

@@ -5,7 +5,7 @@ list gives a new set, and whatever was remembered under the old one is not found
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self, TypeAlias
@@ -141,6 +141,10 @@ class TrustAnchors:
         """Return a set that trusts what any of the sets trusts."""
         sets = (self, *others)
         return TrustAnchors((a for s in sets for a in s.anchors), keys=(k for s in sets for k in s.keys))
+
+    def trusting(self, anchor: TrustAnchor, purpose: Purpose) -> "TrustAnchors":
+        """Return a set that trusts this anchor too, for one purpose more than it was trusted for."""
+        return self.union(TrustAnchors([replace(anchor, purposes=anchor.purposes | {purpose})]))
 
     def require_key(self, key: PublicKey, *, purpose: Purpose) -> PinnedKey:
         """Return the pin of a bare key.

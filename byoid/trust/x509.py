@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
@@ -27,6 +28,7 @@ from byoid.trust.profiles import CA_EXTENSIONS, DOCUMENT_SIGNER, MAX_CHAIN, STAT
 
 MAX_CERTIFICATE_BYTES: Final = 8 << 10
 T = TypeVar("T", bound=x509.ExtensionType)
+_MAX_SETS: Final = 64  # of anchors: there is one for each anchor of issuers that use status signers
 _CREDENTIALS: Final = frozenset({Purpose.PID, Purpose.ATTESTATION, Purpose.MDOC})
 _SIGNATURES: Final = frozenset(
     {
@@ -52,6 +54,11 @@ class TrustedChain:
     def leaf(self) -> x509.Certificate:
         """The signer's certificate."""
         return self.certificates[0]
+
+    @cached_property
+    def leaf_der(self) -> bytes:
+        """The signer's certificate as it stands in `x5c`."""
+        return self.leaf.public_bytes(Encoding.DER)
 
     @cached_property
     def key_identifiers(self) -> frozenset[bytes]:
@@ -93,12 +100,13 @@ class ChainCache:
     """Remembers chains that were built before, by their exact bytes, purposes and set of anchors.
 
     Bounded: the chain that was not used for longest goes first. Dates and revocation are checked at every use. Failures
-    are not remembered.
+    are not remembered. Sets of anchors that were put together for a chain are remembered too, by what they are made of.
     """
 
     def __init__(self, max_chains: int = 1024) -> None:
         self._max_chains = max_chains
         self._chains: OrderedDict[_CacheKey, TrustedChain] = OrderedDict()
+        self._sets: dict[tuple[bytes, TrustAnchor, Purpose], TrustAnchors] = {}
 
     def get(self, key: _CacheKey) -> TrustedChain | None:
         """Return a remembered chain."""
@@ -112,6 +120,16 @@ class ChainCache:
         self._chains[key] = chain
         while len(self._chains) > self._max_chains:
             self._chains.popitem(last=False)
+
+    def trusting(self, anchors: TrustAnchors, anchor: TrustAnchor, purpose: Purpose) -> TrustAnchors:
+        """Return `anchors.trusting(anchor, purpose)`, made once."""
+        key = anchors.identity, anchor, purpose
+        found = self._sets.get(key)
+        if found is None:
+            if len(self._sets) >= _MAX_SETS:
+                self._sets.clear()
+            found = self._sets[key] = anchors.trusting(anchor, purpose)
+        return found
 
     def __len__(self) -> int:
         return len(self._chains)

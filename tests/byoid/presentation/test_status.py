@@ -26,6 +26,7 @@ from byoid.presentation.verify import (
 )
 from byoid.trust.anchors import Purpose, TrustAnchors
 from byoid.trust.pki import SubjectName, make_leaf, make_root, to_der
+from byoid.trust.x509 import ChainCache
 from tests.byoid.presentation.world import (
     LIST_URI,
     NOW,
@@ -232,3 +233,14 @@ def test_a_status_signer_under_its_own_anchor_is_trusted_if_the_caller_says_so(w
     with pytest.raises(ResponseRejected):
         verify(world, token, asking(), statuses=statuses)
     assert verify(world, token, asking(), statuses=statuses, status_anchors=root.anchor(Purpose.STATUS)).credentials
+
+
+def test_a_status_signer_counts_only_as_long_as_its_anchor_is_trusted(world: World, asking: Asking) -> None:
+    """What a cache remembers of who may sign statuses ends with the trust that it was remembered under."""
+    root, cache = make_root(SubjectName("Status root"), key=PrivateKey.generate(), now=NOW), ChainCache()
+    key = PrivateKey.generate()
+    chain = to_der(make_leaf(root, SubjectName("Status"), key=key.public, purpose=Purpose.STATUS, now=NOW))
+    token = world.status_list(key=key, x5c=chain)
+
+    for anchors, kind in ((root.anchor(Purpose.STATUS), StatusList), (TrustAnchors(), StatusUnavailable)) * 2:
+        assert isinstance(verified_for(world, asking, token, anchors=anchors, cache=cache), kind)

@@ -622,6 +622,36 @@ def test_a_cache_has_a_bound_without_being_told(pki, now):
     assert len(cache) == 1024
 
 
+def test_a_set_with_one_anchor_more_is_put_together_once(pki):
+    cache, (anchor,) = ChainCache(), pki.root.anchor(Purpose.PID).anchors
+    found = cache.trusting(TrustAnchors(), anchor, Purpose.STATUS)
+
+    assert cache.trusting(TrustAnchors(), anchor, Purpose.STATUS) is found
+    assert found.anchors[0].purposes == {Purpose.PID, Purpose.STATUS}
+
+
+def test_a_set_is_remembered_for_what_it_is_made_of_only(pki):
+    cache, (anchor,) = ChainCache(), pki.root.anchor(Purpose.PID).anchors
+    (of_other_list,) = pki.root.anchor(Purpose.PID, source="another list").anchors
+    others = pki.intermediate.anchor(Purpose.STATUS)
+    cache.trusting(others, anchor, Purpose.STATUS)
+
+    assert [each.source for each in cache.trusting(TrustAnchors(), of_other_list, Purpose.STATUS).anchors] == [
+        "another list"
+    ]
+    assert len(cache.trusting(TrustAnchors(), anchor, Purpose.STATUS)) == 1
+    assert not cache.trusting(others, anchor, Purpose.MDOC).anchors[1].purposes & {Purpose.STATUS}
+
+
+def test_the_sets_that_are_remembered_have_a_bound(pki):
+    cache, (anchor,) = ChainCache(), pki.root.anchor(Purpose.PID).anchors
+    first = cache.trusting(TrustAnchors(), anchor, Purpose.STATUS)
+    for number in range(100):
+        cache.trusting(pki.root.anchor(Purpose.MDOC, source=f"list {number}"), anchor, Purpose.STATUS)
+
+    assert cache.trusting(TrustAnchors(), anchor, Purpose.STATUS) is not first
+
+
 def test_failures_are_not_remembered(pki, forge, now):
     cache = ChainCache()
     with pytest.raises(UntrustedIssuer):
