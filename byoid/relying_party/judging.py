@@ -129,6 +129,8 @@ def _grown(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """Return a claim as JSON has it: an mdoc's dates as ISO 8601 text, its bytes as base64url."""
+    if isinstance(value, str):  # most are; an abstract base class is slow to ask
+        return value
     if isinstance(value, Mapping):
         return {str(name): plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

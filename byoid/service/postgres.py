@@ -8,6 +8,7 @@ data-changing `WITH` query; where one of them changes too little, or the databas
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -238,7 +239,7 @@ class PostgresEngine:
             sql = self._joined[key] = _join(key)
         raw, failure = await self.connections.take(), None
         try:
-            await raw.execute(sql, *(value for each in arguments for value in each))
+            await raw.execute(sql, *chain.from_iterable(arguments))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _conflict(error) from error
         except asyncpg.DivisionByZeroError:

@@ -145,8 +145,11 @@ def _row_cipher(key: KeyedHash, place: bytes) -> AESGCM:
 
 def _place(*names: str) -> bytes:
     """Return the names unambiguously: each after its length."""
-    parts = [name.encode() for name in names]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    place = b""
+    for name in names:
+        part = name.encode()
+        place += len(part).to_bytes(4, "big") + part
+    return place
 
 
 def _head(sealed: bytes) -> tuple[bytes, int]:
