@@ -5,7 +5,7 @@ so that their order says nothing. SHA-256 only: others are accepted, none is bet
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
@@ -26,8 +26,6 @@ ALL: Final = Disclosable.ALL  # every claim, every nested member and every array
 Paths: TypeAlias = Collection[ClaimPath] | Literal[Disclosable.ALL]
 
 SALT_BYTES: Final = 18  # at least 128 bits (section 9.3); 18 bytes are 24 characters without a remainder
-_SALT_CHARACTERS: Final = 24
-_SALTS_AT_ONCE: Final = 32
 _RESERVED: Final = frozenset({DIGESTS, PLACEHOLDER, HASH_NAME})
 _CONTAINERS: Final = (dict, list)
 
@@ -35,7 +33,12 @@ _CONTAINERS: Final = (dict, list)
 def conceal(
     claims: Mapping[str, Any], *, disclosable: Paths, always_disclosed: Collection[str] = (), decoys: int = 0
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the payload with digests in place of the disclosable claims, and their disclosures.
+    """Return the payload with digests in place of the disclosable claims, and their disclosures; see `Concealment`."""
+    return Concealment(claims, disclosable=disclosable, always_disclosed=always_disclosed, decoys=decoys).copy()
+
+
+class Concealment:
+    """Claims of which the holder may keep some back, made ready once for any number of copies.
 
     Args:
         claims: JSON values.
@@ -48,67 +51,154 @@ def conceal(
         ValueError: a claim is named like SD-JWT's own (`_sd`, `...`, `_sd_alg`), or a path leads into one that must
             stay open.
     """
-    if disclosable is not ALL:
-        disclosable = frozenset(disclosable)
-        if wrong := {path[0] for path in disclosable} & set(always_disclosed):
-            raise ValueError(f"must not be selectively disclosable: {', '.join(sorted(map(str, wrong)))}")
-    work = _Concealment(disclosable, decoys)
-    open_claims = {name: value for name, value in claims.items() if name in always_disclosed}
-    payload = work.object({name: value for name, value in claims.items() if name not in open_claims}, ((),))
-    _refuse_reserved(open_claims)
-    if work.disclosures:
-        payload[HASH_NAME] = DEFAULT_HASH
-    return open_claims | payload, work.disclosures
+
+    def __init__(
+        self, claims: Mapping[str, Any], *, disclosable: Paths, always_disclosed: Collection[str] = (), decoys: int = 0
+    ) -> None:
+        if disclosable is not ALL:
+            disclosable = frozenset(disclosable)
+            if wrong := {path[0] for path in disclosable} & set(always_disclosed):
+                raise ValueError(f"must not be selectively disclosable: {', '.join(sorted(map(str, wrong)))}")
+        self._open = {name: value for name, value in claims.items() if name in always_disclosed}
+        others = {name: value for name, value in claims.items() if name not in self._open}
+        walk = _Walk(disclosable, decoys)
+        self._others = walk.object(others, () if disclosable is ALL else ((),))
+        self._count = walk.count
+        _refuse_reserved(self._open)
+
+    def copy(self) -> tuple[dict[str, Any], list[str]]:
+        """Return a payload and its disclosures, with salts of their own."""
+        copy = _Copy(_beginnings(self._count))
+        payload = self._open | self._others.conceal(copy)
+        if copy.disclosures:
+            payload[HASH_NAME] = DEFAULT_HASH
+        return payload, copy.disclosures
 
 
 @dataclass(slots=True)
-class _Concealment:
-    """One walk through the claims. `places` are the paths that may name where it is: by index, or by null."""
+class _Copy:
+    """One copy in the making: how its disclosures begin, each used once, and those that it has."""
+
+    beginnings: list[str]
+    disclosures: list[str] = field(default_factory=list)
+
+    def disclose(self, hidden: "Iterable[str | _Nested]") -> list[str]:
+        """Add a disclosure of each, and return their digests."""
+        rests = [each if isinstance(each, str) else _rest(*each.name, each.value.conceal(self)) for each in hidden]
+        made = [self.beginnings.pop() + rest for rest in rests]
+        self.disclosures += made
+        # 32 bytes and a zero are 44 characters, of which the last stands for zeros only and is no part of the digest.
+        text = b64u_encode(b"".join([sha256(each.encode("ascii")).digest() + b"\0" for each in made]))
+        return [text[at : at + 43] for at in range(0, len(text), 44)]
+
+
+@dataclass(slots=True)
+class _Object:
+    """An object to make copies of: what is the same in all, what has something to hide inside, what is hidden."""
+
+    decoys: int
+    open: dict[str, Any] = field(default_factory=dict)
+    deeper: "dict[str, _Object | _Array]" = field(default_factory=dict)
+    hidden: "list[str | _Nested]" = field(default_factory=list)
+
+    def conceal(self, copy: _Copy) -> dict[str, Any]:
+        payload = self.open.copy()
+        if self.hidden:
+            digests = copy.disclose(self.hidden)
+            if self.decoys:
+                digests += [b64u_encode(sha256(os.urandom(32)).digest()) for _ in range(self.decoys)]
+            digests.sort()  # section 4.2.4.1: the order must not depend on that of the claims
+            payload[DIGESTS] = digests
+        for name, value in self.deeper.items():
+            payload[name] = value.conceal(copy)
+        return payload
+
+
+@dataclass(slots=True)
+class _Array:
+    """An array to make copies of, as `_Object`."""
+
+    open: list[Any]
+    deeper: "dict[int, _Object | _Array]" = field(default_factory=dict)
+    hidden: "dict[int, str | _Nested]" = field(default_factory=dict)
+
+    def conceal(self, copy: _Copy) -> list[Any]:
+        payload = self.open.copy()
+        for index, digest in zip(self.hidden, copy.disclose(self.hidden.values()), strict=True):
+            payload[index] = {PLACEHOLDER: digest}
+        for index, value in self.deeper.items():
+            payload[index] = value.conceal(copy)
+        return payload
+
+
+@dataclass(slots=True)
+class _Nested:
+    """A hidden member, by its name, or a hidden element that has something to hide inside."""
+
+    name: tuple[str, ...]
+    value: _Object | _Array
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One walk through the claims.
+
+    `places` are the paths that may name where it is, by index or by null: none where `ALL` is hidden.
+    """
 
     disclosable: frozenset[ClaimPath] | Literal[Disclosable.ALL]
     decoys: int
-    disclosures: list[str] = field(default_factory=list)
-    salts: list[str] = field(default_factory=list)
+    count: int = 0
 
-    def object(self, members: Mapping[str, Any], places: tuple[ClaimPath, ...]) -> dict[str, Any]:
+    def object(self, members: Mapping[str, Any], places: tuple[ClaimPath, ...]) -> _Object:
         if not _RESERVED.isdisjoint(members):
             raise ValueError("a claim must not be named _sd, ... or _sd_alg")
-        payload: dict[str, Any] = {}
-        digests: list[str] = []
+        found = _Object(self.decoys)
         for name, value in members.items():
             inner = tuple([(*place, name) for place in places])
-            concealed = self.value(value, inner) if isinstance(value, _CONTAINERS) else value
-            if self.disclosable is ALL or not self.disclosable.isdisjoint(inner):
-                digests.append(self.disclose(name, concealed))
+            deeper = self.inside(value, inner) if isinstance(value, _CONTAINERS) else None
+            if self.hides(inner):
+                found.hidden.append(_Nested((name,), deeper) if deeper else _rest(name, value))
+            elif deeper:
+                found.deeper[name] = deeper
             else:
-                payload[name] = concealed
-        if digests:
-            digests += [b64u_encode(sha256(os.urandom(32)).digest()) for _ in range(self.decoys)]
-            digests.sort()  # section 4.2.4.1: the order must not depend on that of the claims
-            payload[DIGESTS] = digests
-        return payload
+                found.open[name] = value
+        return found
 
-    def array(self, elements: list[Any], places: tuple[ClaimPath, ...]) -> list[Any]:
-        payload: list[Any] = []
+    def array(self, elements: list[Any], places: tuple[ClaimPath, ...]) -> _Array:
+        found = _Array(elements)
         for index, element in enumerate(elements):
             inner = tuple([(*place, at) for place in places for at in (None, index)])
-            concealed = self.value(element, inner) if isinstance(element, _CONTAINERS) else element
-            if self.disclosable is ALL or not self.disclosable.isdisjoint(inner):
-                concealed = {PLACEHOLDER: self.disclose(concealed)}
-            payload.append(concealed)
-        return payload
+            deeper = self.inside(element, inner) if isinstance(element, _CONTAINERS) else None
+            if self.hides(inner):
+                found.hidden[index] = _Nested((), deeper) if deeper else _rest(element)
+            elif deeper:
+                found.deeper[index] = deeper
+        return found
 
-    def value(self, value: Any, places: tuple[ClaimPath, ...]) -> Any:
-        return self.object(value, places) if isinstance(value, dict) else self.array(value, places)
+    def hides(self, places: tuple[ClaimPath, ...]) -> bool:
+        """Tell whether a place is to be hidden, and count it."""
+        found = self.disclosable is ALL or not self.disclosable.isdisjoint(places)
+        self.count += found
+        return found
 
-    def disclose(self, *content: Any) -> str:
-        """Keep a disclosure and return its digest. Salts are drawn for many disclosures at once, each is used once."""
-        if not self.salts:
-            text = b64u_encode(os.urandom(SALT_BYTES * _SALTS_AT_ONCE))
-            self.salts = [text[at : at + _SALT_CHARACTERS] for at in range(0, len(text), _SALT_CHARACTERS)]
-        disclosure = b64u_encode_bytes(json_dumps((self.salts.pop(), *content)))
-        self.disclosures.append(disclosure.decode("ascii"))
-        return b64u_encode(sha256(disclosure).digest())
+    def inside(self, value: Any, places: tuple[ClaimPath, ...]) -> _Object | _Array | None:
+        """Return an object or array to make copies of; None if every copy has it as it is."""
+        found = self.object(value, places) if isinstance(value, dict) else self.array(value, places)
+        return found if found.hidden or found.deeper else None
+
+
+def _beginnings(count: int) -> list[str]:
+    """Return `["salt"` in base64url, each with a salt of its own: 27 bytes, so that the rest is encoded by itself."""
+    salts = b64u_encode_bytes(os.urandom(SALT_BYTES * count))
+    each = [salts[at : at + 24] for at in range(0, len(salts), 24)]
+    text = b64u_encode(b'["' + b'"["'.join(each) + b'"')
+    return [text[at : at + 36] for at in range(0, 36 * count, 36)]
+
+
+def _rest(*content: Any) -> str:
+    """Return what follows the salt in a disclosure, in base64url."""
+    return b64u_encode(b"," + json_dumps(content)[1:])
 
 
 def _refuse_reserved(value: Any) -> None:

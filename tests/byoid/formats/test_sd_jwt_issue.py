@@ -8,7 +8,7 @@ import pytest
 
 from byoid.encoding import b64u_decode, b64u_encode
 from byoid.formats.sd_jwt import process
-from byoid.formats.sd_jwt_issue import ALL, conceal
+from byoid.formats.sd_jwt_issue import ALL, Concealment, conceal
 
 OPEN = frozenset({"vct", "cnf"})
 
@@ -118,6 +118,27 @@ def test_claims_of_the_caller_are_left_as_they_were(person):
     conceal(person, disclosable=ALL, decoys=1)
 
     assert json.dumps(person) == before
+
+
+def test_copies_say_the_same_and_share_no_salt_and_no_digest(person):
+    concealment = Concealment(person, disclosable=ALL, decoys=1)
+
+    copies = [concealment.copy() for _ in range(3)]
+
+    salts = [content[0] for _, disclosures in copies for content in contents(disclosures)]
+    assert len(set(salts)) == len(salts) == 3 * 23
+    assert len({digest for payload, _ in copies for digest in payload["_sd"]}) == 3 * (9 + 1)
+    for payload, disclosures in copies:
+        assert process(payload, disclosures).claims == person
+
+
+def test_changing_a_copy_leaves_the_next_one_as_it_was(person):
+    concealment = Concealment(person, disclosable=[("address", "country"), ("nationalities", 0)])
+    payload, _ = concealment.copy()
+    payload["address"].clear()
+    payload["nationalities"].clear()
+
+    assert process(*concealment.copy()).claims == person
 
 
 @pytest.mark.hostile
