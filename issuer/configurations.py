@@ -3,7 +3,7 @@
 OpenID4VCI 1.0 12.2.4 and appendix A; credential_reuse_policy of ETSI TS 119 472-3 4.2.4.2.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from byoid.formats.mdoc.issue import prepare_mdoc
 from byoid.formats.sd_jwt_issue import ALL
-from byoid.formats.sd_jwt_vc import prepare_sd_jwt_vc
+from byoid.formats.sd_jwt_vc_batch import SdJwtVcBatch
 from byoid.formats.status_list import StatusReference
 from byoid.issuance.configuration import (
     AnyCredentialConfiguration,
@@ -56,31 +56,24 @@ class Configuration:
         bound = {"vct#integrity": self.integrity} if self.integrity else {}
         return {**sd_jwt_claims(self.type, record, today=today), **bound}
 
-    def prepare(
-        self,
-        claims: Mapping[str, Any],
-        *,
-        key: PublicKey,
-        signer: Signer,
-        status: StatusReference | None,
-        issued_at: datetime,
-        expires_at: datetime,
-    ) -> Unsigned[str] | Unsigned[bytes]:
-        """Prepare a credential with these claims for its issuer's signature."""
+    def batch(
+        self, claims: Mapping[str, Any], *, signer: Signer, issued_at: datetime, expires_at: datetime
+    ) -> Callable[[PublicKey, StatusReference | None], Unsigned[str] | Unsigned[bytes]]:
+        """Return what prepares credentials with these claims for their signature, each for a key and a status."""
         if self.format == "mso_mdoc":
-            return prepare_mdoc(
+            return lambda key, status: prepare_mdoc(
                 claims,
                 doctype=self.type.mdoc.doctype if self.type.mdoc else "",
                 device_key=key, x5chain=signer.x5c, algorithm=signer.algorithm,
                 signed=issued_at, valid_from=issued_at, valid_until=expires_at, status=status,
             )  # fmt: skip
-        return prepare_sd_jwt_vc(
+        batch = SdJwtVcBatch(
             claims,
             vct=self.vct,
             disclosable=ALL if self._all_disclosable else self.type.disclosable,
-            holder_key=key.jwk, x5c=signer.x5c, algorithm=signer.algorithm,
-            issued_at=issued_at, expires_at=expires_at, status=status,
+            x5c=signer.x5c, algorithm=signer.algorithm, issued_at=issued_at, expires_at=expires_at,
         )  # fmt: skip
+        return lambda key, status: batch.prepare(holder_key=key.jwk, status=status)
 
     @cached_property
     def _all_disclosable(self) -> bool:

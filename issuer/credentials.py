@@ -229,11 +229,11 @@ async def _signed(
     issuer: Issuer, order: Order, claims: Mapping[str, Any], places: Sequence[StatusReference | None],
     *, issued_at: datetime, expires_at: datetime,
 ) -> list[str]:  # fmt: skip
-    signer, prepare = issuer.signer_for(order.configuration), order.configuration.prepare
+    signer = issuer.signer_for(order.configuration)
+    prepare = order.configuration.batch(claims, signer=signer, issued_at=issued_at, expires_at=expires_at)
 
     async def one(key: PublicKey, place: StatusReference | None) -> str:
-        unsigned = prepare(claims, key=key, signer=signer, status=place, issued_at=issued_at, expires_at=expires_at)
-        signed: str | bytes = await sign(unsigned, signer)
+        signed: str | bytes = await sign(prepare(key, place), signer)
         return b64u_encode(signed) if isinstance(signed, bytes) else signed
 
     if len(order.keys) == 1:  # a task of its own costs as much as the signature

@@ -23,11 +23,12 @@ from byoid.formats.sd_jwt import (
     verify_sd_jwt,
 )
 from byoid.formats.sd_jwt_held import DisclosureIndex
-from byoid.formats.sd_jwt_issue import ALL, Paths, conceal
+from byoid.formats.sd_jwt_issue import ALL, Paths
 from byoid.formats.sd_jwt_key_binding import TRANSACTION_DATA_HASHES, prepare_key_binding, verify_key_binding
+from byoid.formats.sd_jwt_vc_batch import ALWAYS_DISCLOSED, TYPE, SdJwtVcBatch, UnsignedSdJwtVc
 from byoid.formats.status_list import StatusReference
-from byoid.jose import SIGNATURE_ALGORITHMS, UnsignedJws, prepare_jws, x5c_header
-from byoid.keys import PRIVATE_MEMBERS, Jwk, PublicKey
+from byoid.jose import SIGNATURE_ALGORITHMS
+from byoid.keys import Jwk, PublicKey
 from byoid.lazy import cached_property
 
 __all__ = [
@@ -43,15 +44,8 @@ __all__ = [
     "verify_sd_jwt_vc",
 ]
 
-TYPE: Final = "dc+sd-jwt"
 FORMER_TYPE: Final = "vc+sd-jwt"  # of drafts before November 2024; accepted where a caller asks for it
 LEEWAY: Final = timedelta(seconds=60)
-
-# Section 2.2.2.3: these claims and everything in them stay open.
-ALWAYS_DISCLOSED: Final = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"})
-# Set by arguments of `prepare_sd_jwt_vc`, so that nobody sets them twice. `iat` may be hidden; ours stays open.
-_KEY_MEMBERS: Final = ("kty", "crv", "x", "y", "n", "e")
-_ARGUMENTS: Final = frozenset({"iss", "iat", "exp", "cnf", "vct", "status"})
 
 SdJwtVc = SdJwt
 
@@ -66,23 +60,6 @@ def parse_sd_jwt_vc(text: str) -> SdJwtVc:
 
 
 # --- issuing
-
-
-@dataclass(frozen=True, slots=True)
-class UnsignedSdJwtVc:
-    """An SD-JWT VC that waits for its issuer's signature."""
-
-    jws: UnsignedJws
-    disclosures: tuple[str, ...]
-
-    @property
-    def signing_input(self) -> bytes:
-        """The bytes to sign with the issuer's key."""
-        return self.jws.signing_input
-
-    def attach(self, signature: bytes) -> str:
-        """Return the SD-JWT with all its disclosures, for the holder."""
-        return "~".join((self.jws.attach(signature), *self.disclosures, ""))
 
 
 def prepare_sd_jwt_vc(  # noqa: PLR0913 (each is one claim or header parameter of the credential)
@@ -101,7 +78,7 @@ def prepare_sd_jwt_vc(  # noqa: PLR0913 (each is one claim or header parameter o
     decoys: int = 0,
     header: Mapping[str, Any] | None = None,
 ) -> UnsignedSdJwtVc:
-    """Prepare an SD-JWT VC for signing (section 2.2).
+    """Prepare an SD-JWT VC for signing (section 2.2); `SdJwtVcBatch` prepares many of one dataset.
 
     Args:
         claims: JSON values about the subject; `nbf`, `vct#integrity` and `aka_vcts` may be among them and stay open.
@@ -121,36 +98,11 @@ def prepare_sd_jwt_vc(  # noqa: PLR0913 (each is one claim or header parameter o
     Raises:
         ValueError: a claim that an argument sets, that is named like SD-JWT's own, or that must not be hidden.
     """
-    if doubled := _ARGUMENTS & claims.keys():
-        raise ValueError(f"claims that arguments set: {', '.join(sorted(doubled))}")
-    payload, disclosures = conceal(claims, disclosable=disclosable, always_disclosed=ALWAYS_DISCLOSED, decoys=decoys)
-    registered = {
-        "iss": issuer,
-        "iat": _seconds(issued_at),
-        "exp": _seconds(expires_at),
-        "vct": vct,
-        "cnf": {"jwk": _public(holder_key)} if holder_key is not None else None,
-        "status": status.to_claim() if status is not None else None,
-    }
-    parameters = {"kid": kid, "x5c": x5c_header(x5c) or None}
-    jws = prepare_jws(
-        {name: value for name, value in registered.items() if value is not None} | payload,
-        algorithm=algorithm,
-        typ=TYPE,
-        header={name: value for name, value in parameters.items() if value is not None} | dict(header or {}),
-    )
-    return UnsignedSdJwtVc(jws, tuple(disclosures))
-
-
-def _public(jwk: Jwk) -> dict[str, Any]:
-    """Return a holder's key with nothing but the key; it was loaded when its proof was verified."""
-    if not PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise ValueError("expected the holder's public JWK, got a private one")
-    return {name: jwk[name] for name in _KEY_MEMBERS if name in jwk}
-
-
-def _seconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp())
+    batch = SdJwtVcBatch(
+        claims, vct=vct, disclosable=disclosable, algorithm=algorithm, x5c=x5c, kid=kid, issued_at=issued_at,
+        expires_at=expires_at, issuer=issuer, decoys=decoys, header=header,
+    )  # fmt: skip
+    return batch.prepare(holder_key=holder_key, status=status)
 
 
 # --- verifying
