@@ -155,9 +155,10 @@ class _Walk:
             raise ValueError("a claim must not be named _sd, ... or _sd_alg")
         found = _Object(self.decoys)
         for name, value in members.items():
-            inner = tuple([(*place, name) for place in places])
+            inner = tuple([(*place, name) for place in places]) if places else places
             deeper = self.inside(value, inner) if isinstance(value, _CONTAINERS) else None
-            if self.hides(inner):
+            if self.disclosable is ALL or not self.disclosable.isdisjoint(inner):
+                self.count += 1
                 found.hidden.append(_Nested((name,), deeper) if deeper else _rest(name, value))
             elif deeper:
                 found.deeper[name] = deeper
@@ -170,16 +171,11 @@ class _Walk:
         for index, element in enumerate(elements):
             inner = tuple([(*place, at) for place in places for at in (None, index)])
             deeper = self.inside(element, inner) if isinstance(element, _CONTAINERS) else None
-            if self.hides(inner):
+            if self.disclosable is ALL or not self.disclosable.isdisjoint(inner):
+                self.count += 1
                 found.hidden[index] = _Nested((), deeper) if deeper else _rest(element)
             elif deeper:
                 found.deeper[index] = deeper
-        return found
-
-    def hides(self, places: tuple[ClaimPath, ...]) -> bool:
-        """Tell whether a place is to be hidden, and count it."""
-        found = self.disclosable is ALL or not self.disclosable.isdisjoint(places)
-        self.count += found
         return found
 
     def inside(self, value: Any, places: tuple[ClaimPath, ...]) -> _Object | _Array | None:
