@@ -32,7 +32,7 @@ from verifier.results import announcements
 from verifier.routes import API, OPERATIONS
 from verifier.services import Services
 from verifier.settings import VerifierSettings
-from verifier.store import Store
+from verifier.store import QUERY_IN_USE, Store
 from verifier.tables import VerifierTable, outbox, rate_limits, transactions
 from verifier.trusted_lists import follow, keep_lists_fresh
 from verifier.web import pages
@@ -140,7 +140,7 @@ def make_verifier(
         store=store,
         services=services,
         policies=SqlPolicies(store, trust=trust, infos=services.infos, max_policies=settings.max_policies),
-        transactions=SqlTransactions(database, transactions, sealer, on_changed=changed),
+        transactions=SqlTransactions(database, transactions, sealer, on_changed=changed, only_if=QUERY_IN_USE),
         sealer=sealer,
         trust=trust,
         statuses=StatusListCache(client, minimum=settings.status_minimum),

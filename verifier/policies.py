@@ -167,11 +167,26 @@ class SqlPolicies:
         self._infos = infos
         self._max = max_policies
         self._compiled: OrderedDict[str, Named] = OrderedDict()
+        self._current: dict[tuple[str, str], str] = {}
 
     async def policy(self, policy_id: str) -> Policy | None:
         """Return a policy, retired or not."""
         found = await self.named(policy_id)
         return found.policy if found else None
+
+    async def current(self, service_id: str, name: str, *, anew: bool = False) -> str | None:
+        """Return which query a name stands for, as far as this worker knows; `anew` asks the database.
+
+        Nothing tells a worker that another has taken a name away: a transaction begins only if its query still has it.
+        """
+        query_id = None if anew else self._current.get((service_id, name))
+        if query_id is None:
+            query_id = await self._store.query_id(service_id, name)
+            if len(self._current) >= self._max:
+                self._current.clear()
+            if query_id is not None:
+                self._current[service_id, name] = query_id
+        return query_id
 
     async def name(self, policy_id: str) -> str | None:
         """Return what a policy is called, without making it."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from byoid.errors import MalformedInput, VerificationError
 from byoid.presentation.dcql import DcqlQuery
-from byoid.relying_party import Begun, State, link
+from byoid.relying_party import Begun, State, TransactionUnknown, link
 from byoid.relying_party.messages import (
     DEFAULT_ENDPOINT,
     QueryDefinition,
@@ -68,13 +68,23 @@ async def start(verifier: Verifier, service: KnownService, wish: StartTransactio
         NotFound: the service has no query of this name.
         InvalidRequest: transaction data name credentials that are not asked for, or a URL is not https.
     """
-    query_id = await verifier.store.query_id(service.id, wish.query)
+    with told_to_services():
+        try:
+            begun = await _begin(verifier, service, wish)
+        except TransactionUnknown:  # the name stands for another query now, or for none
+            begun = await _begin(verifier, service, wish, anew=True)
+    return _started(verifier, begun, wish.endpoint)
+
+
+async def _begin(verifier: Verifier, service: KnownService, wish: StartTransaction, *, anew: bool = False) -> Begun:
+    anew = anew or wish.transaction_data is not None  # which are judged by the query before it is known to be current
+    query_id = await verifier.policies.current(service.id, wish.query, anew=anew)
     if query_id is None:
         raise NotFound("There is no query of this name.")
     _require_https(verifier, wish)
     if wish.transaction_data is not None:
         await _require_known_ids(verifier, query_id, wish)
-    begun = await verifier.party(service).begin(
+    return await verifier.party(service).begin(
         query_id,
         mode=wish.mode,
         session=wish.session,
@@ -83,7 +93,6 @@ async def start(verifier: Verifier, service: KnownService, wish: StartTransactio
         origin=wish.origin,
         transaction_data=wish.transaction_data,
     )
-    return _started(verifier, begun, wish.endpoint)
 
 
 async def request_object(verifier: Verifier, service_id: str, request_id: str, form: Mapping[str, str]) -> str:

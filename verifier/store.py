@@ -38,6 +38,8 @@ _RETIRE = (
     .where(_NAMED)
     .values(retired_at=bindparam("at", type_=UtcDateTime()), expires_at=bindparam("until", type_=UtcDateTime()))
 )
+# Of a transaction that begins: nobody has taken its query's name away meanwhile.
+QUERY_IN_USE: Final = select(queries.c.id).where(queries.c.id == bindparam("new_policy_id"), _CURRENT).exists()
 _RETIRED = Expiry(queries, expires_at=queries.c.expires_at)
 
 

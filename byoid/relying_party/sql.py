@@ -9,8 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, Text, bindparam, delete, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 
+from byoid.relying_party.errors import TransactionUnknown
 from byoid.relying_party.transaction import ANSWERABLE, Mode, Progress, State, Transaction
 from byoid.service.connection import Unchanged, Write, execute_writes
 from byoid.service.database import EXPIRY_BATCH, Database, Expiry, UtcDateTime, insert
@@ -59,14 +73,29 @@ def transactions_table(metadata: MetaData) -> Table:
 
 
 class SqlTransactions:
-    """A `TransactionStore` over `byoid.service.database`, on SQLite and PostgreSQL."""
+    """A `TransactionStore` over `byoid.service.database`, on SQLite and PostgreSQL.
 
-    def __init__(self, database: Database, table: Table, sealer: Sealer, *, on_changed: OnChanged = _nothing) -> None:
+    `only_if` must hold in the database for a transaction to begin, such as that its policy is still in use; it may name
+    the columns of the new row: `bindparam("new_policy_id")`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        table: Table,
+        sealer: Sealer,
+        *,
+        on_changed: OnChanged = _nothing,
+        only_if: ColumnElement[bool] | None = None,
+    ) -> None:
         self._database = database
         self._sealer = sealer
         self._on_changed = on_changed
         self._table = table.name
         self._lookup = KeyedHash(sealer.keyed_hash("request_id", purpose="transactions"))
+        conditions = () if only_if is None else (only_if,)
+        new = select(*(bindparam(f"new_{each.name}", type_=each.type) for each in table.columns)).where(*conditions)
+        self._insert = insert(table).from_select(list(table.columns), new)
         self._statements(table)
 
     def _statements(self, table: Table) -> None:
@@ -76,7 +105,6 @@ class SqlTransactions:
         mine = (columns.id == bindparam("key")) & (columns.service_id == bindparam("service"))
         row = (columns.id == bindparam("key")) & answerable
         looked_at = [each for each in columns if each.name not in ("sealed", "request_hash", "service_id")]
-        self._insert = insert(table)
         self._by_request = select(table).where(
             columns.request_hash == bindparam("request_hash"), columns.expires_at > now
         )
@@ -108,22 +136,29 @@ class SqlTransactions:
         self._expiry = Expiry(table, expires_at=columns.expires_at)
 
     async def add(self, transaction: Transaction) -> None:
-        """Keep a new transaction. A power failure may lose it: whoever waits then begins anew."""
+        """Keep a new transaction. A power failure may lose it: whoever waits then begins anew.
+
+        Raises:
+            TransactionUnknown: it may not begin: `only_if` does not hold.
+        """
         row = {
-            "id": transaction.id,
-            "service_id": transaction.service_id,
-            "request_hash": self._hash(transaction.request_id),
-            "policy_id": transaction.policy_id,
-            "mode": transaction.mode.value,
-            "state": transaction.state.value,
-            "sealed": self._seal(transaction),
-            "failures": 0,
-            "last_failure": None,
-            "declined_with": None,
-            "created_at": transaction.created_at,
-            "expires_at": transaction.expires_at,
+            "new_id": transaction.id,
+            "new_service_id": transaction.service_id,
+            "new_request_hash": self._hash(transaction.request_id),
+            "new_policy_id": transaction.policy_id,
+            "new_mode": transaction.mode.value,
+            "new_state": transaction.state.value,
+            "new_sealed": self._seal(transaction),
+            "new_failures": 0,
+            "new_last_failure": None,
+            "new_declined_with": None,
+            "new_created_at": transaction.created_at,
+            "new_expires_at": transaction.expires_at,
         }
-        await self._database.write([Write(self._insert, [row])], durable=False)
+        try:
+            await self._database.write([Write(self._insert, [row])], durable=False)
+        except Unchanged as error:
+            raise TransactionUnknown("there is no such policy any more") from error
 
     async def by_request(self, request_id: str, *, now: datetime) -> Transaction | None:
         """Find by the wallet's name."""

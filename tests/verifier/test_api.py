@@ -55,6 +55,43 @@ async def test_the_typed_client_does_it_all(client: VerifierClient, wallet: Wall
         assert (missing.value.status, missing.value.code) == (404, "not_found")
 
 
+async def policy_of(running: Running, started: dict[str, Any]) -> str:
+    found = await running.verifier.transactions.by_id(started["id"], service_id="shop", now=running.verifier.clock())
+    assert found is not None
+    return found.policy_id
+
+
+@pytest.mark.parametrize("members", [{}, {"transaction_data": [{"type": "payment", "credential_ids": ["new"]}]}])
+async def test_what_one_worker_defines_another_asks_from_then_on(
+    run: Run, on_disk: VerifierSettings, members: dict[str, Any]
+) -> None:
+    new = sd_jwt_query()
+    new["credentials"][0]["id"] = "new"
+    async with run(on_disk) as first, run(on_disk) as second:
+        await first.define("pid", definition(sd_jwt_query()))
+        before = await policy_of(second, await second.start("pid"))
+        await first.define("pid", {**definition(new), "trust": {"*": {"lists": [LIST]}}})
+        after = await policy_of(second, await second.start("pid", **members))
+        assert after == await second.verifier.store.query_id("shop", "pid") != before
+
+
+async def test_what_one_worker_deletes_another_asks_no_more(run: Run, on_disk: VerifierSettings) -> None:
+    async with run(on_disk) as first, run(on_disk) as second:
+        await first.define("pid", definition(sd_jwt_query()))
+        await second.start("pid")
+        await first.api.delete("/api/v1/queries/pid")
+        refused = await second.api.post("/api/v1/transactions", json={"query": "pid"})
+    assert (refused.status_code, refused.json()["error"]) == (404, "not_found")
+
+
+async def test_a_worker_remembers_names_up_to_a_bound(run: Run, settings: VerifierSettings) -> None:
+    async with run(settings.model_copy(update={"max_policies": 2})) as running:
+        for name in ("a", "b", "c", "a"):
+            await running.define(name, definition(sd_jwt_query()))
+            started = await running.start(name)
+            assert await policy_of(running, started) == await running.verifier.store.query_id("shop", name)
+
+
 async def test_web_wallets_have_names_and_logos(run: Run, settings: VerifierSettings) -> None:
     logo = "data:image/png;base64,AAAA"
     city = {"name": "City Wallet", "endpoint": "https://city.test/authorize?from=web", "logo": logo}

@@ -6,9 +6,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Column, String, Table, bindparam, delete, select, update
 
-from byoid.relying_party import InMemoryTransactions, Mode, Outcome, State, Transaction, TransactionStore
+from byoid.relying_party import (
+    InMemoryTransactions,
+    Mode,
+    Outcome,
+    State,
+    Transaction,
+    TransactionStore,
+    TransactionUnknown,
+)
 from byoid.relying_party.asking import create_response_key
 from byoid.relying_party.sql import Change, SqlTransactions, transactions_table
 from byoid.relying_party.transaction import Sent
@@ -18,6 +26,7 @@ from byoid.service.seal import SealBroken, Sealer
 
 METADATA = service_metadata()
 TABLE = transactions_table(METADATA)
+POLICIES = Table("policies", METADATA, Column("id", String(64), primary_key=True))
 SEALER = Sealer({"test": bytes(range(32))})
 ACCEPTED = Outcome(State.ACCEPTED, {"pid": [{"claims": {"given_name": "Ada"}}]}, (), "code")
 
@@ -48,6 +57,22 @@ async def test_what_is_added_is_found_by_both_names(
     assert await store.by_id("id", service_id="shop", now=now) == pending
     assert await store.by_request("id", now=now) is None
     assert await store.by_id("request", service_id="shop", now=now) is None
+
+
+async def test_a_transaction_begins_only_if_what_it_needs_is_in_the_database(
+    database: Database, pending: Transaction, now: datetime
+) -> None:
+    in_use = select(POLICIES.c.id).where(POLICIES.c.id == bindparam("new_policy_id")).exists()
+    await database.create_all(METADATA)
+    store = SqlTransactions(database, TABLE, SEALER, only_if=in_use)
+    await database.execute(insert(POLICIES), {"id": "policy"})
+    await store.add(pending)
+    await database.execute(delete(POLICIES))
+    with pytest.raises(TransactionUnknown):
+        await store.add(replace(pending, id="later", request_id="later"))
+
+    assert await store.by_id("id", service_id="shop", now=now) == pending
+    assert await store.by_id("later", service_id="shop", now=now) is None
 
 
 async def test_another_service_finds_nothing(store: TransactionStore, pending: Transaction, now: datetime) -> None:
