@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -68,8 +69,8 @@ class ClaimDefinition(_Part):
     disclosure: Literal["always", "never"] = "always"
     label: Texts
 
-    @property
-    def path(self) -> ClaimPath:
+    @cached_property
+    def path(self) -> tuple[str, ...]:
         """The claim path in the SD-JWT VC."""
         return tuple((self.sd_jwt or "").split("."))
 
@@ -156,10 +157,20 @@ class CredentialType(_Part):
                 raise ValueError(f"claim {claim.attribute!r} stands in no format of this type")
         return self
 
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """What the claims are made from; `age_over_…` is made from the date of birth."""
+        return frozenset({claim.attribute for claim in self.claims} | {"birth_date"})
+
+    @cached_property
+    def in_sd_jwt(self) -> tuple[ClaimDefinition, ...]:
+        """The claims of the SD-JWT VC."""
+        return tuple(claim for claim in self.claims if claim.sd_jwt)
+
     @property
     def disclosable(self) -> list[ClaimPath]:
         """The claim paths of the SD-JWT VC that the holder may disclose or hold back."""
-        return [claim.path for claim in self.claims if claim.sd_jwt and claim.disclosure == "always"]
+        return [claim.path for claim in self.in_sd_jwt if claim.disclosure == "always"]
 
 
 def _require_languages(kind: CredentialType) -> None:
@@ -245,8 +256,8 @@ def sd_jwt_claims(credential_type: CredentialType, record: Mapping[str, Any], *,
         AttributeMissing: a required attribute is missing, or a value is not of its kind.
     """
     claims: dict[str, Any] = {}
-    for definition, value in _values((c for c in credential_type.claims if c.sd_jwt), record, today):
-        *parents, name = (str(part) for part in definition.path)
+    for definition, value in _values(credential_type.in_sd_jwt, record, today):
+        *parents, name = definition.path
         place = claims
         for parent in parents:
             place = place.setdefault(parent, {})

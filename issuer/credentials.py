@@ -299,11 +299,12 @@ def record_hash(issuer: Issuer, credential_type: CredentialType, record: Record)
 
     What the agency itself adds (dates, its name) is no fact of the source.
     """
-    names = {claim.attribute for claim in credential_type.claims} | {"birth_date"}
-    facts = {name: record[name] for name in names - _OWN_ATTRIBUTES if name in record}
-    text = json.dumps(facts, sort_keys=True, default=_digestible)
-    return issuer.hash("record", text.encode())
+    facts = {name: record[name] for name in credential_type.attributes - _OWN_ATTRIBUTES if name in record}
+    return issuer.hash("record", _FACTS.encode(facts).encode())
 
 
 def _digestible(value: object) -> str:
     return sha256(value).hex() if isinstance(value, bytes) else str(value)
+
+
+_FACTS: Final = json.JSONEncoder(sort_keys=True, default=_digestible)
