@@ -87,8 +87,8 @@ def parse_credential_request(data: bytes | str) -> CredentialRequest:
     """
     try:
         members = json_object(data)
-        _require_member(members, "proofs", Proofs, InvalidProof)
-        _require_member(
+        _parse_member(members, "proofs", Proofs, InvalidProof)
+        _parse_member(
             members, "credential_response_encryption", CredentialResponseEncryption, InvalidEncryptionParameters
         )
         return parse_message(CredentialRequest, members)
@@ -96,12 +96,13 @@ def parse_credential_request(data: bytes | str) -> CredentialRequest:
         raise InvalidCredentialRequest("the credential request is malformed", detail=str(error)) from error
 
 
-def _require_member(members: Mapping[str, Any], name: str, cls: type[Message], error: type[OAuthError]) -> None:
+def _parse_member(members: dict[str, Any], name: str, cls: type[Message], error: type[OAuthError]) -> None:
+    """Put a member's message in its place, so that what is wrong in it has an error of its own."""
     value = members.get(name)
     if value is None:
         return
     try:
-        parse_message(cls, value if isinstance(value, Mapping) else {})
+        members[name] = parse_message(cls, value if isinstance(value, Mapping) else {})
     except MalformedInput as cause:
         raise error(f"{name} is malformed or not supported", detail=str(cause)) from cause
 

@@ -16,6 +16,7 @@ from byoid.errors import ClaimMismatch, HolderBindingError, MalformedInput, Wron
 from byoid.issuance.configuration import CredentialConfiguration, KeyAttestationsRequired, ProofType
 from byoid.jose import SIGNATURE_ALGORITHMS, Jws, UnsignedJws, parse_jws, prepare_jws, verify_jws
 from byoid.keys import PublicKey
+from byoid.lazy import cached_property
 from byoid.message import Message, NonEmptyArray, parse_message
 from byoid.oauth.jwt import MAX_PROOF_AGE, NumericDate, Trust, numeric_date, require_recent
 from byoid.oauth.key_attestation import VerifiedKeyAttestation, require_levels, verify_key_attestation
@@ -154,7 +155,7 @@ class _Context:
     policy: ProofPolicy
     now: datetime
 
-    @property
+    @cached_property
     def algorithms(self) -> Collection[str]:
         """What the metadata list and byoid knows."""
         return SIGNATURE_ALGORITHMS.intersection(self.proof_type.proof_signing_alg_values_supported)
