@@ -105,10 +105,10 @@ async def authenticate_client(
         UseAttestationChallenge: a challenge is needed; the answer's header has one.
     """
     proof = verify_dpop(issuer, request)
-    dpop_jkt = proof.key.thumbprint_b64u if proof else None
-    once = (dpop_once(issuer, proof),) if proof else ()
     if ATTESTATION_HEADER.lower() in request.headers:
         return await _attested(issuer, request, client_id=client_id, proof=proof)
+    dpop_jkt = proof.key.thumbprint_b64u if proof else None
+    once = (dpop_once(issuer, proof),) if proof else ()
     client_id = client_id or _asserted_id(assertion)
     registered = issuer.clients.get(client_id or "")
     if registered is None or registered.authentication == "attest_jwt_client_auth":
