@@ -31,6 +31,7 @@ from starlette.routing import Route
 from benchmarks import floor
 from benchmarks.inputs import CLIENT_ID, Inputs
 from benchmarks.presentation import QUERY
+from byoid.service.garbage import spare_application
 
 URL: Final = "https://verifier.example"
 WAITS: Final = timedelta(minutes=5)
@@ -69,6 +70,7 @@ class Floor:
 
     @asynccontextmanager
     async def _open(self, _: Starlette) -> AsyncIterator[None]:
+        spare_application()  # as every service does
         async with asyncpg.create_pool(self._url, min_size=4, max_size=8) as self._pool:
             await self._pool.execute(TABLE)
             await self._pool.execute("CREATE TABLE floor_query (id text, service_id text, name text)")

@@ -29,6 +29,7 @@ from starlette.routing import Route
 from benchmarks import floor
 from benchmarks.inputs import make_inputs
 from benchmarks.yardstick import Yardstick
+from byoid.service.garbage import spare_application
 from byoid.service.serving import OneWriteProtocol
 
 SCHEMA: Final = """
@@ -161,5 +162,6 @@ def _json(value: Any) -> Response:
 if __name__ == "__main__":
     address, port = sys.argv[1], int(sys.argv[2])
     application = Floor(address, f"http://127.0.0.1:{port}").application()
+    spare_application()  # as every service does
     options: dict[str, Any] = {"access_log": False, "log_level": "warning", "http": OneWriteProtocol}
     asyncio.run(uvicorn.Server(uvicorn.Config(application, port=port, **options)).serve())

@@ -51,6 +51,7 @@ from byoid.presentation.request import AuthorizationRequest
 from byoid.presentation.response import AuthorizationResponse, choose_response_encryption, encrypt_response
 from byoid.relying_party.messages import QueryDefinition
 from byoid.service.database import Database, insert
+from byoid.service.garbage import spare_application
 from byoid.service.serving import OneWriteProtocol
 from byoid.signing import sign_now
 from byoid.trust.pki import to_pem
@@ -84,7 +85,9 @@ def application() -> FastAPI:
         return Response(token, media_type="application/statuslist+jwt")
 
     issuer = Starlette(routes=[Route("/status/1", status)])
-    return create_app(_settings(folder), mounts={"https://issuer.example": ASGITransport(issuer)})
+    made = create_app(_settings(folder), mounts={"https://issuer.example": ASGITransport(issuer)})
+    spare_application()  # as `verifier.app:from_environment` does
+    return made
 
 
 def measure_http(inputs: Inputs, names: list[str], *, rounds: int) -> list[Result]:

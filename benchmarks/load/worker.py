@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from byoid.service import logging as service_logging
+from byoid.service.garbage import spare_application
 from byoid.service.serving import OneWriteProtocol
 from issuer.attributes import Record
 
@@ -45,7 +46,9 @@ def application(role: str) -> FastAPI:
             from issuer.app import create_app
             from issuer.settings import IssuerSettings
 
-            return create_app(IssuerSettings.load(), source=Remembered())
+            made = create_app(IssuerSettings.load(), source=Remembered())
+            spare_application()  # as `issuer.app:from_environment` does
+            return made
         case "verifier":
             from verifier.app import from_environment as verifier
 
