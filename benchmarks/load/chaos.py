@@ -95,6 +95,11 @@ class Run:
         lines = [f"{each.verdict}: {each.what}" for each in self.faults[:_SHOWN]]
         lines += [f"unexplained: {each}" for each in self.unexplained[:_SHOWN]]
         lines += [*self.crashed, *(f"{each.begin:.1f} to {each.end:.1f}: {each.component}" for each in self.outages)]
+        lines += [
+            f"{at:.1f}: a worker of {name} had ended by itself: {code}"
+            for name, role in laboratory.roles.items()
+            for at, code in role.ended
+        ]
         return "\n".join([*lines, *(f"{name}: {laboratory.logs(name)[-_LOGGED:]}" for name in laboratory.roles)])
 
     def summary(self) -> dict[str, Any]:

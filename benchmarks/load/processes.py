@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ class Role:
         self._environment = dict(environment)
         self._log = log
         self.workers: list[Worker] = []
+        self.ended: list[tuple[float, int | None]] = []  # when a worker was found that nobody had killed, and its exit
         self._restoring = asyncio.Lock()
 
     async def start(self) -> None:
@@ -76,6 +78,9 @@ class Role:
     async def restore(self) -> None:
         """Start what is missing, again and again until it runs: the database may be away too."""
         async with self._restoring, asyncio.timeout(_PATIENCE):
+            for worker in self.workers:
+                if worker.process.returncode is not None:
+                    self.ended.append((time.monotonic(), worker.process.returncode))
             self.workers = [each for each in self.workers if each.process.returncode is None]
             while len(self.workers) < self._count:
                 try:

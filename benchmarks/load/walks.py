@@ -223,12 +223,12 @@ class Client:
         try:
             answer = await self._connections[component].request(method, path, body, headers=headers)
         except NoAnswer as error:
-            self.ledger.failed(begin, component, step, str(error))
+            self.ledger.failed(error.since, component, step, str(error))
             raise
         if answer.status >= _SERVER_FAULT:
             said: dict[str, Any] = answer.json()
             self.ledger.failed(begin, component, step, "server_error", f"{answer.status} {said.get('error')}")
-            raise NoAnswer("server_error")
+            raise NoAnswer("server_error", since=begin)
         if answer.status >= _CLIENT_FAULT:
             said = answer.json()
             raise Refused(answer.status, str(said.get("error")), str(said.get("error_description")))

@@ -19,7 +19,11 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 
 class NoAnswer(Exception):
-    """The connection failed before a whole answer came."""
+    """The connection failed before a whole answer came: after `since`, when it was known to live."""
+
+    def __init__(self, kind: str, *, since: float) -> None:
+        super().__init__(kind)
+        self.since = since
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +62,16 @@ class Connection:
             lines.append(f"Content-Length: {len(body)}")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         message = "\r\n".join((*lines, "", "")).encode() + body
+        since = time.monotonic() if self._writer is None else self._used
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(message)
         except TimeoutError:
             self.close()
-            raise NoAnswer("timeout") from None
+            raise NoAnswer("timeout", since=since) from None
         except (OSError, EOFError) as error:
             self.close()
-            raise NoAnswer("connection") from error
+            raise NoAnswer("connection", since=since) from error
 
     def close(self) -> None:
         """Let the connection go."""
