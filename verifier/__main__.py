@@ -1,20 +1,16 @@
-"""`python -m verifier serve | migrate | jobs | settings | key | reseal | add-service | set-webhook | …`."""
+"""`python -m verifier serve | migrate | jobs | settings | key | reseal | add-service | add-login | …`."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated
 
 import typer
 
-from byoid.errors import ByoidError
 from byoid.service import cli
 from byoid.service.connection import Conflict
 from byoid.service.jobs import JobRunner
-from byoid.service.migrations import Migrations
 from verifier.app import open_verifier
 from verifier.context import Verifier
 from verifier.jobs import verifier_jobs
+from verifier.login_commands import login_commands
 from verifier.sealed import SEALED
 from verifier.services import (
     NewService,
@@ -25,10 +21,8 @@ from verifier.services import (
     set_webhook,
 )
 from verifier.settings import VerifierSettings
-from verifier.tables import VerifierTable, jobs
-
-MIGRATIONS: Final = Migrations(VerifierTable.metadata, Path(__file__).parent / "migrations", "verifier_version")
-T = TypeVar("T")
+from verifier.tables import jobs
+from verifier.terminal import MIGRATIONS, run
 
 
 async def run_jobs(settings: VerifierSettings) -> None:
@@ -73,7 +67,7 @@ def add_service_command(
             raise ValueError(f"there is a service {service_id} already") from error
         return await add_api_key(verifier.store, verifier.sealer, service_id=service_id, label="first", now=now)
 
-    typer.echo(_run(add))
+    typer.echo(run(add))
     if secret != webhook_secret:
         typer.echo(f"the secret of its webhooks, not shown again: {secret}", err=True)
 
@@ -95,7 +89,7 @@ def set_webhook_command(
             verifier.store, verifier.sealer, service_id, url, secret if url else None, loopback_http=loopback_http
         )
 
-    _run(change)
+    run(change)
     if secret != webhook_secret:
         typer.echo(f"the secret of its webhooks, not shown again: {secret}", err=True)
 
@@ -111,7 +105,7 @@ def add_key(service_id: str, label: str) -> None:
             verifier.store, verifier.sealer, service_id=service_id, label=label, now=verifier.clock()
         )
 
-    typer.echo(_run(add))
+    typer.echo(run(add))
 
 
 @app.command()
@@ -121,7 +115,7 @@ def revoke_key(service_id: str, label: str) -> None:
     async def revoke(verifier: Verifier) -> int:
         return await verifier.store.delete_keys(service_id, label)
 
-    typer.echo(f"{_run(revoke)} revoked", err=True)
+    typer.echo(f"{run(revoke)} revoked", err=True)
 
 
 @app.command()
@@ -131,24 +125,11 @@ def services() -> None:
     async def names(verifier: Verifier) -> list[str]:
         return [f"{row.id}\t{row.prefix}\t{row.name}" for row in await verifier.store.services()]
 
-    for line in _run(names):
+    for line in run(names):
         typer.echo(line)
 
 
-def _run(work: Callable[[Verifier], Awaitable[T]]) -> T:
-    async def with_verifier(settings: VerifierSettings) -> T:
-        async with open_verifier(settings) as verifier:
-            return await work(verifier)
-
-    try:
-        settings = VerifierSettings.load()
-        if settings.profile == "production":
-            MIGRATIONS.require_current(settings.database_url)
-        return asyncio.run(with_verifier(settings))
-    except (ByoidError, ValueError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from error
-
+login_commands(app)
 
 if __name__ == "__main__":
     app()

@@ -26,6 +26,9 @@ from byoid.service.tracing import telemetry, tracer_provider
 from byoid.trust.x509 import ChainCache
 from verifier.context import Verifier
 from verifier.jobs import keep_statuses_fresh
+from verifier.login_keys import LoginKeys
+from verifier.login_store import LoginStore
+from verifier.logins import TOKEN_PATH
 from verifier.openapi import describe
 from verifier.policies import SqlPolicies
 from verifier.results import announcements
@@ -72,7 +75,7 @@ def create_app(
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     operating.install(
         app, settings, database=lambda: app.state.verifier.store.database, rate_limits=rate_limits, clock=clock,
-        costs={API: 0},  # services have keys
+        costs={API: 0, TOKEN_PATH: 0},  # services have keys
     )  # fmt: skip
     errors.install(app, page=problem)
     app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https"))
@@ -138,6 +141,8 @@ def make_verifier(
     verifier = Verifier(
         settings=settings,
         store=store,
+        logins=LoginStore(database),
+        login_keys=LoginKeys.load(settings.keys),
         services=services,
         policies=SqlPolicies(store, trust=trust, infos=services.infos, max_policies=settings.max_policies),
         transactions=SqlTransactions(database, transactions, sealer, on_changed=changed, only_if=QUERY_IN_USE),

@@ -12,6 +12,8 @@ from byoid.service.seal import Sealer
 from byoid.trust.anchors import TrustAnchors
 from byoid.trust.x509 import ChainCache
 from byoid.trusted_lists import FollowedTrust
+from verifier.login_keys import LoginKeys
+from verifier.login_store import LoginStore
 from verifier.policies import SqlPolicies
 from verifier.services import KnownService, Services
 from verifier.settings import VerifierSettings
@@ -26,6 +28,8 @@ class Verifier:
 
     settings: VerifierSettings
     store: Store
+    logins: LoginStore
+    login_keys: LoginKeys | None
     services: Services
     policies: SqlPolicies
     transactions: SqlTransactions

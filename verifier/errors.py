@@ -56,6 +56,35 @@ class NotRegistered(OAuthError):
     status = 403
 
 
+class LoginRequired(OAuthError):
+    """Nobody may be asked, and nobody is known without (OpenID Connect Core 1.0 3.1.2.6)."""
+
+    code = "login_required"
+
+
+class RegistrationNotSupported(OAuthError):
+    """The provider does not take the `registration` parameter (OpenID Connect Core 1.0 3.1.2.6)."""
+
+    code = "registration_not_supported"
+
+
+class UnmetAuthenticationRequirements(OAuthError):
+    """The person who answered is not the one, or not as well known, as was demanded (OpenID Connect Core 1.0 5.5.1)."""
+
+    code = "unmet_authentication_requirements"
+
+
+class InvalidAccessToken(OAuthError):
+    """The access token is missing, unknown, expired or revoked (RFC 6750 3.1)."""
+
+    code = "invalid_token"
+    status = 401
+
+    def __init__(self, description: str, *, named: bool = True) -> None:
+        challenge = f'Bearer error="{self.code}", error_description="{description}"' if named else "Bearer"
+        super().__init__(description, headers={"WWW-Authenticate": challenge})
+
+
 @contextmanager
 def told_to_wallets() -> Iterator[None]:
     """Name the library's errors as wallets may know them."""

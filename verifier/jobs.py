@@ -29,10 +29,11 @@ def verifier_jobs(verifier: Verifier) -> list[jobs.Job]:
 
 
 async def expire(verifier: Verifier) -> int:
-    """Delete transactions, results and queries whose time is over; return how many."""
+    """Delete transactions, results, logins and queries whose time is over; return how many."""
     now = verifier.clock()
     gone = await verifier.transactions.expire(now=now)
     gone += await _RATE_LIMITS.run(verifier.store.database, now=now)
+    gone += await verifier.logins.expire(now=now)
     return gone + await verifier.store.expire_queries(now=now)
 
 

@@ -3,10 +3,11 @@
 from typing import Final
 
 from byoid.service.reseal import SealedColumn
-from verifier.tables import Service, outbox, table_of, transactions
+from verifier.tables import LoginRequest, Service, outbox, table_of, transactions
 
 SEALED: Final = (
     SealedColumn(table_of(Service).c.webhook_secret),
+    SealedColumn(table_of(LoginRequest).c.sealed),
     SealedColumn(outbox.c.sealed_body),
     SealedColumn(transactions.c.sealed),
 )

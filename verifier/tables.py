@@ -1,10 +1,11 @@
 """The verifier's tables. Every row belongs to a service; what is secret is sealed; what is looked up is a keyed hash.
 
-Results are sealed too, and end with their transaction. A query is never changed: a new row takes its name, and the old
-one stays for the transactions that were begun with it.
+Results are sealed too, and end with their transaction, or with the access token of a login. A query is never changed: a
+new row takes its name, and the old one stays for the transactions that were begun with it.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from sqlalchemy import Index, LargeBinary, MetaData, Table, text
@@ -72,6 +73,60 @@ class Query(VerifierTable, table=True):
     created_at: datetime = _time()
     retired_at: datetime | None = _time(default=None)
     expires_at: datetime = _time(index=True)  # when nothing can refer to a retired query any more
+
+
+class Login(VerifierTable, table=True):
+    """A client of OpenID Connect: what one service uses to have people sign in by their wallet."""
+
+    client_id: str = Field(primary_key=True, max_length=128)
+    service_id: str = Field(max_length=64)
+    name: str  # as people know it
+    query_name: str = Field(max_length=64)
+    redirect_uris: list[str] = Field(sa_type=Json)
+    authentication: str = Field(max_length=32)  # client_secret_basic, client_secret_post, private_key_jwt or none
+    secret_hash: bytes | None = _bytes(default=None)
+    jwks: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    algorithm: str = Field(max_length=16)  # of ID tokens
+    rules: dict[str, Any] = Field(sa_type=Json)  # which claim comes from where, and which make the subject
+    same_device_only: bool
+    created_at: datetime = _time()
+
+
+class LoginState(StrEnum):
+    """How far a login has come."""
+
+    OPEN = "open"
+    ANSWERED = "answered"  # a code was given out
+    REDEEMED = "redeemed"  # and an access token for it
+    REVOKED = "revoked"  # since the code came twice
+
+
+class LoginRequest(VerifierTable, table=True):
+    """One login: from the authentication request to the end of its access token. Claims are sealed, and end with it."""
+
+    __tablename__ = "login_request"
+    id_hash: bytes = _bytes(primary_key=True)
+    client_id: str = Field(max_length=128)
+    service_id: str = Field(max_length=64)
+    state: str = Field(max_length=16)
+    session_hash: bytes = _bytes()
+    request: dict[str, Any] = Field(sa_type=Json)
+    transactions: dict[str, str] | None = Field(default=None, sa_type=Json)  # of the current attempt, by mode
+    code_hash: bytes | None = _bytes(default=None, unique=True)
+    code_expires_at: datetime | None = _time(default=None)
+    token_hash: bytes | None = _bytes(default=None, unique=True)
+    token_expires_at: datetime | None = _time(default=None)
+    sealed: bytes | None = _bytes(default=None)  # what the service gets to know
+    open_until: datetime = _time()
+    expires_at: datetime = _time(index=True)
+
+
+class SpentAssertion(VerifierTable, table=True):
+    """The `jti` of a client assertion, which counts once."""
+
+    __tablename__ = "login_assertion"
+    value_hash: bytes = _bytes(primary_key=True)
+    expires_at: datetime = _time(index=True)
 
 
 def table_of(model: type[VerifierTable]) -> Table:

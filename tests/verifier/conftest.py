@@ -15,13 +15,13 @@ from httpx2 import ASGITransport
 
 from byoid.encoding import b64u_encode
 from tests.conftest import Clock
+from tests.verifier.logins import PERSON, URL, Relying, add, browser_of
 from tests.verifier.world import Wallet, World, definition, make_world, mdoc_query, sd_jwt_query
 from verifier.app import create_app
 from verifier.context import Verifier
+from verifier.login_keys import make_keys
 from verifier.services import NewService, add_api_key, add_service
 from verifier.settings import VerifierSettings
-
-URL = "https://verifier.test"
 
 
 @dataclass
@@ -125,6 +125,36 @@ async def running(run: Run, settings: VerifierSettings) -> AsyncIterator[Running
         await running.define("pid", definition(sd_jwt_query()))
         await running.define("pid-mdoc", definition(mdoc_query()))
         yield running
+
+
+@pytest.fixture(scope="session")
+def login_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys that sign ID tokens: an RSA key takes longer to make than a test."""
+    folder = tmp_path_factory.mktemp("login-keys")
+    make_keys(folder)
+    return folder
+
+
+@pytest.fixture
+async def provider(run: Run, settings: VerifierSettings, world: World, login_keys: Path) -> AsyncIterator[Running]:
+    """A verifier that is an OpenID Provider, with a query about a person."""
+    for path in login_keys.iterdir():
+        (world.folder / path.name).write_bytes(path.read_bytes())
+    async with run(settings) as running:
+        await running.define("person", definition(PERSON))
+        yield running
+
+
+@pytest.fixture
+async def relying(provider: Running) -> AsyncIterator[Relying]:
+    """A client of OpenID Connect with a secret, and a person's browser."""
+    async with browser_of(provider) as browser:
+        yield Relying(provider, browser, await add(provider))
+
+
+@pytest.fixture
+def holder(world: World, provider: Running) -> Wallet:
+    return Wallet(world, provider.client)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from verifier.app import create_app
 from verifier.policies import compile_policy
 from verifier.settings import VerifierSettings
 from verifier.web.json_text import WIDTH, pretty
+from verifier.web.login import TEXTS as LOGIN_TEXTS
 from verifier.web.pages import WEB
 from verifier.web.query_templates import FORMATS, TEMPLATES, Template
 
@@ -48,7 +49,7 @@ def texts_of(folder: Path) -> set[str]:
 @pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "en"])
 def test_every_text_has_a_translation(language: str) -> None:
     catalogue = load_catalogues([ASSETS / "locales", WEB / "locales"])[language]
-    texts = texts_of(WEB / "templates") | {each.title for each in TEMPLATES.values()}
+    texts = texts_of(WEB / "templates") | {each.title for each in TEMPLATES.values()} | set(LOGIN_TEXTS.values())
 
     assert {text for text in texts if not catalogue.texts.get(text)} == set()
 

@@ -5,8 +5,7 @@ code, the Digital Credentials API. Its id is theirs joined, with a tag that only
 so that nothing is kept here. OpenID4VP 1.0 13.3.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final, TypeAlias
@@ -15,26 +14,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from byoid.encoding import b64u_encode, json_dumps, json_object
+from byoid.encoding import b64u_encode
 from byoid.jose import parse_jws
-from byoid.message import parse_message
-from byoid.relying_party.messages import DigitalResponse, StartTransaction, TransactionView
-from byoid.relying_party.transaction import Mode, State
-from byoid.service import qr
+from byoid.relying_party.messages import TransactionView
+from byoid.relying_party.transaction import State
 from byoid.service.pages import Pages, origin_of, require_same_origin
 from byoid.wire_errors import InvalidRequest
-from verifier import requests, responses, results
+from verifier import results
 from verifier.context import Verifier
 from verifier.errors import NotFound, told_to_services
 from verifier.services import KnownService
+from verifier.ways import MODES, Ways, offer
 from verifier.web.json_text import pretty
 
-MODES: Final = (Mode.SAME_DEVICE, Mode.CROSS_DEVICE, Mode.DC_API)
 COOKIE: Final = "__Host-byoid-verifier"  # the browser session
 _ATTEMPT: Final = "__Host-byoid-attempt"  # which attempt the person comes back to
 _NO_STORE: Final = {"Cache-Control": "no-store"}
-_REFUSED: Final = "refused"  # an answer proved nothing; another may come
-_MAX_ANSWER_BYTES: Final = 1 << 20
 _TAG_BYTES: Final = 16
 Ids: TypeAlias = tuple[str, str, str]  # of the transactions, in the order of MODES
 _Handler: TypeAlias = Callable[["Playground", Request], Awaitable[Response]]
@@ -116,29 +111,14 @@ def _with(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _start(playground: Playground, request: Request) -> Response:
-    session, service = playground.session(request), await playground.service()
-    verifier, name, path = playground.verifier, request.path_params["name"], request.url.path
-    back = f"{playground.origin}{path}/return"
-    same, cross, digital = [
-        await requests.start(verifier, service, wish)
-        for wish in (
-            StartTransaction(
-                query=name, mode=Mode.SAME_DEVICE, session=session, redirect_uri=back, request_uri_method="post"
-            ),
-            StartTransaction(query=name, mode=Mode.CROSS_DEVICE, session=session, request_uri_method="post"),
-            StartTransaction(query=name, mode=Mode.DC_API, session=session, origin=playground.origin),
-        )
-    ]
-    ids = (same.id, cross.id, digital.id)
+    session, service, path = playground.session(request), await playground.service(), request.url.path
+    ways, started = await Ways.begin(
+        playground.verifier, service, query=request.path_params["name"], session=session,
+        back=f"{playground.origin}{path}/return", origin=playground.origin,
+    )  # fmt: skip
+    ids = tuple(ways.ids[mode] for mode in MODES)
     attempt = ".".join((*ids, playground.tag(session, ids)))
-    answer = JSONResponse({
-        "id": attempt,
-        "expires_in": int((same.expires_at - verifier.clock()).total_seconds()),
-        "same_device": {"link": same.link, "wallets": [each.to_wire() for each in same.wallets]},
-        "cross_device": {"link": cross.link, "qr": f"{path}/{attempt}/qr.svg"},
-        "digital_credentials": True,
-        "events": f"{path}/{attempt}/events",
-    }, headers=_NO_STORE)  # fmt: skip
+    answer = _json(offer(started, attempt=attempt, path=path, now=playground.verifier.clock()))
     answer.set_cookie(_ATTEMPT, attempt, path="/", secure=True, httponly=True, samesite="lax")
     return answer
 
@@ -146,46 +126,19 @@ async def _start(playground: Playground, request: Request) -> Response:
 async def _look(playground: Playground, request: Request) -> Response:
     """Tell the state of an attempt."""
     playground.session(request)
-    return _json(await _state(playground, _ids(playground, request), f"{request.url.path}/result"))
+    return _json(await (await _ways(playground, request)).state(f"{request.url.path}/result"))
 
 
 async def _tell(playground: Playground, request: Request) -> Response:
     """Tell each state of an attempt, as server-sent events."""
     playground.session(request)
     ended = f"{request.url.path.removesuffix('/events')}/result"
-    return StreamingResponse(
-        _states(playground, _ids(playground, request), ended), media_type="text/event-stream", headers=_NO_STORE
-    )
-
-
-async def _states(playground: Playground, ids: Ids, ended: str) -> AsyncIterator[bytes]:
-    told: dict[str, str] = {}
-    while told.get("state") in {None, "pending", "declined", _REFUSED}:
-        found = await _state(playground, ids, ended)
-        yield b": waiting\n\n" if found == told else b"data: %s\n\n" % json_dumps(found)
-        told = found
-        await asyncio.sleep(playground.verifier.settings.event_interval.total_seconds())
-
-
-async def _state(playground: Playground, ids: Ids, ended: str) -> dict[str, str]:
-    """Return the state of an attempt: of whichever way went furthest. `ended` is the page of its end."""
-    views = await _views(playground, ids)
-    for view in views:
-        if view.state is State.ACCEPTED and view.mode is Mode.SAME_DEVICE:
-            return {"state": "answered"}  # the result is for the window that the wallet opened
-        if view.state in {State.ACCEPTED, State.REJECTED}:
-            return {"state": view.state.value, "continue": ended}
-    if any(view.state is State.DECLINED for view in views):
-        return {"state": "declined"}
-    if any(view.failures for view in views):
-        return {"state": _REFUSED, "continue": ended}
-    return {"state": "pending" if views else "expired"}
+    states = (await _ways(playground, request)).states(ended)
+    return StreamingResponse(states, media_type="text/event-stream", headers=_NO_STORE)
 
 
 async def _draw(playground: Playground, request: Request) -> Response:
-    _, cross, _ = _ids(playground, request)
-    link = await requests.qr_link(playground.verifier, await playground.service(), cross, "openid4vp://")
-    return Response(qr.svg(link), media_type="image/svg+xml", headers=_NO_STORE)
+    return Response(await (await _ways(playground, request)).qr_svg(), media_type="image/svg+xml", headers=_NO_STORE)
 
 
 async def _show_request(playground: Playground, request: Request) -> Response:
@@ -202,23 +155,18 @@ async def _show_request(playground: Playground, request: Request) -> Response:
 
 async def _digital(playground: Playground, request: Request) -> Response:
     playground.session(request)
-    with told_to_services():
-        begun = await playground.verifier.party(await playground.service()).begun(_ids(playground, request)[2])
-    return _json({"requests": [begun.digital]})
+    return _json({"requests": [await (await _ways(playground, request)).digital_request()]})
 
 
 async def _digital_response(playground: Playground, request: Request) -> Response:
-    session, (_, _, digital) = playground.session(request), _ids(playground, request)
-    given = json_object(await request.body(), max_bytes=_MAX_ANSWER_BYTES)
-    answer = parse_message(DigitalResponse, {**given, "session": session})
-    await responses.receive_digital(playground.verifier, await playground.service(), digital, answer)
+    session = playground.session(request)
+    await (await _ways(playground, request)).take_digital(await request.body(), session=session)
     return Response(status_code=204)
 
 
 async def _cancel(playground: Playground, request: Request) -> Response:
     playground.session(request)
-    for each in _ids(playground, request):
-        await playground.verifier.party(await playground.service()).forget(each)
+    await (await _ways(playground, request)).forget()
     return Response(status_code=204)
 
 
@@ -238,7 +186,7 @@ async def _result(playground: Playground, request: Request) -> Response:
 
 async def _verdict(playground: Playground, request: Request, ids: Sequence[str], code: str | None) -> Response:
     session, service = request.cookies.get(COOKIE), await playground.service()
-    for view in sorted(await _views(playground, ids), key=_is_open):
+    for view in sorted(await (await _ways_of(playground, ids)).views(), key=_is_open):
         if not _is_open(view) or view.failures:
             found = await results.result(playground.verifier, service, view.id, session=session, response_code=code)
             return playground.pages.render(
@@ -251,15 +199,12 @@ def _is_open(view: TransactionView) -> bool:
     return view.state is State.PENDING
 
 
-async def _views(playground: Playground, ids: Sequence[str]) -> list[TransactionView]:
-    """Return the transactions of an attempt that are still there."""
-    service, found = await playground.service(), []
-    for each in ids:
-        try:
-            found.append(await results.view(playground.verifier, service, each))
-        except NotFound:
-            continue
-    return found
+async def _ways(playground: Playground, request: Request) -> Ways:
+    return await _ways_of(playground, _ids(playground, request))
+
+
+async def _ways_of(playground: Playground, ids: Sequence[str]) -> Ways:
+    return Ways(playground.verifier, await playground.service(), dict(zip(MODES, ids, strict=True)))
 
 
 def _ids(playground: Playground, request: Request) -> Ids:

@@ -1,4 +1,4 @@
-"""The verifier's pages: the drop-in script for everybody's pages, and in a demo the playground.
+"""The verifier's pages: the drop-in script for everybody's pages, logins if there are keys, in a demo the playground.
 
 The playground is a service like any other, run by the verifier itself: a page to write a query, the drop-in at work on
 it, the request as wallets get it, and the verdict. It shows what it is shown to whoever asks, so production has none.
@@ -25,12 +25,14 @@ from byoid.service.errors import Page
 from byoid.service.pages import ASSETS, Pages, choose_language
 from byoid.service.seal import Sealer
 from byoid.trust.anchors import Purpose
-from verifier import policies, requests
+from verifier import login_keys, policies, requests
 from verifier.context import Verifier
 from verifier.errors import NotFound
 from verifier.settings import VerifierSettings
 from verifier.web.attempts import COOKIE, Playground, attempt_routes
 from verifier.web.json_text import pretty
+from verifier.web.login import login_routes
+from verifier.web.login_endpoints import endpoint_routes
 from verifier.web.query_templates import FORMATS, TEMPLATES
 
 WEB: Final = Path(__file__).parent
@@ -48,17 +50,25 @@ def install(app: FastAPI, settings: VerifierSettings) -> Page | None:
     app.router.routes.append(Route("/language/{code}", choose_language, methods=["GET"]))
     app.mount("/static/shared", StaticFiles(directory=ASSETS / "static"))
     app.mount("/static", StaticFiles(directory=WEB / "static"))
-    if settings.playground_service is None:
+    has_logins = login_keys.are_in(settings.keys)
+    if settings.playground_service is None and not has_logins:
         return None
     secret = Sealer.from_settings(settings).keyed_hash("pages", purpose="csrf")
     app.state.pages = Pages(WEB, cookie=COOKIE, secret=secret, globals_={"script": SCRIPT})
+    if settings.playground_service is not None:
+        _install_playground(app)
+    if has_logins:
+        app.router.routes.extend([*endpoint_routes(), *login_routes()])
+    return partial(_problem, app.state.pages)
+
+
+def _install_playground(app: FastAPI) -> None:
     app.router.routes.extend([
         Route("/playground", show, methods=["GET"]),
         Route("/playground", define, methods=["POST"]),
         Route("/playground/queries/{name}", show_query, methods=["GET"]),
         *attempt_routes("/playground/queries/{name}/attempts"),
     ])  # fmt: skip
-    return partial(_problem, app.state.pages)
 
 
 async def script(request: Request) -> Response:
