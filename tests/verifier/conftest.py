@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI
 from httpx2 import ASGITransport
 
 from byoid.encoding import b64u_encode
+from byoid.keys import PrivateKey
 from tests.conftest import Clock
 from tests.verifier.logins import PERSON, URL, Relying, add, browser_of
 from tests.verifier.world import Wallet, World, definition, make_world, mdoc_query, sd_jwt_query
@@ -131,6 +133,8 @@ async def running(run: Run, settings: VerifierSettings) -> AsyncIterator[Running
 def login_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Keys that sign ID tokens: an RSA key takes longer to make than a test."""
     folder = tmp_path_factory.mktemp("login-keys")
+    native = rsa.generate_private_key(public_exponent=65537, key_size=2048)  # the shortest that is accepted
+    (folder / "login.rs256.key").write_bytes(PrivateKey(native).to_pem())
     make_keys(folder)
     return folder
 
