@@ -71,14 +71,14 @@ class Relying:
         assert look == {"state": "accepted", "continue": f"{page}/done"}
         return answered(await self.browser.get(look["continue"]))
 
-    def grant(self, code: str, **changes: str | None) -> dict[str, str]:
+    def grant(self, code: str, /, **changes: str | None) -> dict[str, str]:
         """Return the form of an honest token request, with changes."""
         honest: dict[str, str | None] = {
             "grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, "code_verifier": self.verifier,
         }  # fmt: skip
         return {name: value for name, value in {**honest, **changes}.items() if value is not None}
 
-    async def redeem(self, code: str, *, auth: Any = None, **changes: str | None) -> httpx2.Response:
+    async def redeem(self, code: str, /, *, auth: Any = None, **changes: str | None) -> httpx2.Response:
         """Redeem a code, from the client's server."""
         given = auth or (httpx2.BasicAuth(self.client_id, self.secret) if self.secret else None)
         return await self.running.client.post("/login/token", data=self.grant(code, **changes), auth=given)

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from byoid.encoding import b64u_encode
+from byoid.keys import PrivateKey
 from byoid.presentation.dc_api import SIGNED, authenticate_dc_api_request, dc_api_response
 from byoid.presentation.request import AuthorizationRequest
 from byoid.presentation.response import AuthorizationResponse, choose_response_encryption
@@ -104,6 +105,7 @@ class Places:
     holder: BrowserWallet
     shop_api: httpx2.AsyncClient
     kiosk_api: httpx2.AsyncClient
+    settings: VerifierSettings
 
 
 def listen() -> tuple[socket.socket, int]:
@@ -130,6 +132,7 @@ async def open_places(folder: Path) -> AsyncIterator[Places]:
     (folder / "keys").mkdir()
     world = make_world(folder / "keys", utc_now)
     world.issuer.array.set_status(REVOKED, 1)
+    (world.folder / "login.es256.key").write_bytes(PrivateKey.generate().to_pem())
     (on_verifier, verifier_port), (on_wallet, wallet_port) = listen(), listen()
     verifier, wallet = f"http://localhost:{verifier_port}", f"http://wallet.localhost:{wallet_port}"
     settings = VerifierSettings.load(
@@ -147,7 +150,7 @@ async def open_places(folder: Path) -> AsyncIterator[Places]:
     ):
         holder = BrowserWallet(world, client)
         async with serving(holder.app(), on_wallet), shop(verifier, shop_key) as origin:
-            yield Places(verifier, wallet, origin, holder, shop_api, kiosk_api)
+            yield Places(verifier, wallet, origin, holder, shop_api, kiosk_api, settings)
 
 
 def api_client(verifier: str, key: str) -> httpx2.AsyncClient:
