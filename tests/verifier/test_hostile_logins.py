@@ -42,12 +42,12 @@ pytestmark = pytest.mark.hostile
         {"client_id": "nobody"}, {"client_id": None}, {"redirect_uri": None}, {"redirect_uri": f"{REDIRECT}/more"},
         {"redirect_uri": REDIRECT[:-1]}, {"redirect_uri": f"{REDIRECT}?x=1"}, {"redirect_uri": f"{REDIRECT}#x"},
         {"redirect_uri": "https://SHOP.test/callback"}, {"redirect_uri": "https://shop.test/callback/../callback"},
-        {"redirect_uri": "https://shop.test@evil.test/callback"}, {"redirect_uri": "https://shop.test.evil.test/callback"},
-        {"redirect_uri": "https://shop.test/callback\u200b"},
+        {"redirect_uri": "https://shop.test@evil.test/callback"},
+        {"redirect_uri": "https://shop.test.evil.test/callback"}, {"redirect_uri": "https://shop.test/callback\u200b"},
     ],
     ids=[
-        "unknown client", "no client", "no address", "longer", "shorter", "query", "fragment", "upper case", "dots", "user",
-        "suffix", "invisible",
+        "unknown client", "no client", "no address", "longer", "shorter", "query", "fragment", "upper case", "dots",
+        "user", "suffix", "invisible",
     ],
 )  # fmt: skip
 async def test_nobody_is_sent_to_an_address_that_is_not_registered(

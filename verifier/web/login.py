@@ -170,7 +170,7 @@ async def _authorize_posted(request: Request) -> Response:
 async def _show(page: LoginPage) -> Response:
     problem = page.request.query_params.get("problem", "")
     return page.render(
-        "login.html", endpoint=f"{page.path}/attempts", path=page.path, links=await _links(page),
+        "login.html", code=_code(page), endpoint=f"{page.path}/attempts", path=page.path, links=await _links(page),
         service=(await page.verifier.services.get(page.login.client.service_id)).name,
         over=page.login.is_over(page.verifier.clock()), problem=TEXTS.get(problem),
         restart=problem not in {Problem.WAITING, Problem.ELSEWHERE},
@@ -185,6 +185,12 @@ async def _links(page: LoginPage) -> list[tuple[str | None, str]]:
         return []
     wallets = page.verifier.settings.wallet_endpoints
     return [*((each.name, link(begun.parameters, each.endpoint)) for each in wallets), (None, begun.link())]
+
+
+def _code(page: LoginPage) -> str | None:
+    """Return where the QR code of the current attempt is, for the same browser."""
+    ids = page.login.row.transactions or {}
+    return f"{page.path}/attempts/{ids[Mode.SAME_DEVICE]}/qr.svg" if Mode.CROSS_DEVICE in ids else None
 
 
 async def _begun(ways: Ways) -> Begun | None:
