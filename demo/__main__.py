@@ -15,12 +15,13 @@ from demo import scenario
 from demo.account import Account, progress
 from demo.agency import AgencyClient, create_issuer, publishing, staff_key
 from demo.citizen import Citizen
-from demo.pki import PLAYGROUND, PLAYGROUND_NAME, SERVICES, Service
+from demo.pki import LIBRARY, PLAYGROUND, PLAYGROUND_NAME, SERVICES, Service
 from demo.servers import running
-from demo.services import ServiceClient
+from demo.services import QUERY, ServiceClient
 from demo.state import DEFAULT_STATE, State, issuer_settings, make_state, verifier_settings, wallet_settings
 from verifier.app import create_app as create_verifier
 from verifier.context import Verifier
+from verifier.logins import NewLogin, add_login
 from verifier.services import NewService, add_api_key, add_service
 from wallet.app import create_app as create_wallet
 
@@ -62,13 +63,21 @@ async def _run(state: State, account: Account, *, once: bool, as_json: bool) -> 
         citizen = Citizen(http, state.url("wallet"))
         await scenario.run(scenario.Demo(state, http, agency, library, shop, citizen, account, person))
         if not once:
-            await _stay(state, agency, (library, shop), as_json=as_json)
+            login = await _add_login(verifier.state.verifier)
+            await _stay(state, agency, (library, shop), login, as_json=as_json)
 
 
 async def _add_playground(verifier: Verifier) -> None:
     """Let the verifier ask in its own name, on the page where queries are tried: `/playground`."""
     new = NewService(PLAYGROUND, PLAYGROUND_NAME, key_name=f"access-{PLAYGROUND}")
     await add_service(verifier.store, verifier.sealer, new, now=datetime.now(UTC))
+
+
+async def _add_login(verifier: Verifier) -> str:
+    """Let people sign in to the library by OpenID Connect; what the service in the verifier's README is run with."""
+    new = NewLogin(LIBRARY.id, f"{LIBRARY.id}-web", QUERY, ("http://localhost:8005/callback",))
+    secret = await add_login(verifier, new)
+    return f"ISSUER={verifier.settings.public_url} CLIENT_ID={new.client_id} CLIENT_SECRET={secret}"
 
 
 def _client(state: State) -> httpx2.AsyncClient:
@@ -88,17 +97,19 @@ async def _service(verifier: object, http: httpx2.AsyncClient, state: State, ser
     return client
 
 
-async def _stay(state: State, agency: AgencyClient, services: tuple[ServiceClient, ...], *, as_json: bool) -> None:
+async def _stay(
+    state: State, agency: AgencyClient, services: tuple[ServiceClient, ...], login: str, *, as_json: bool
+) -> None:
     """Stay up until interrupted, and say where to look."""
     if not as_json:
-        await _invite(state, agency, services)
+        await _invite(state, agency, services, login)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await stopped.wait()
 
 
-async def _invite(state: State, agency: AgencyClient, services: tuple[ServiceClient, ...]) -> None:
+async def _invite(state: State, agency: AgencyClient, services: tuple[ServiceClient, ...], login: str) -> None:
     offer = await agency.offer(scenario.choose_person(state), [scenario.PID])
     print("\nThe servers stay up; Ctrl-C ends them. Open in a browser:")
     print(f"  your wallet    {state.url('wallet')}")
@@ -112,6 +123,8 @@ async def _invite(state: State, agency: AgencyClient, services: tuple[ServiceCli
     print(f"  try queries    {state.url('verifier')}/playground")
     for service in services:
         print(f"  API key of {service.service.name}: {service.key}")
+    print("A sign-in by OpenID Connect, for the program in verifier/README.md or a client library:")
+    print(f"  {login} node login.mjs")
     print("A shop of its own, at http://localhost:8004, which asks over the verifier's HTTP API:")
     shop = services[-1]
     print(

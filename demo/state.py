@@ -14,6 +14,7 @@ from demo.people import COUNT, COUNTRY, MUNICIPALITY, make_register
 from demo.pki import PLAYGROUND, make_pki
 from demo.tls import make_certificate
 from issuer.settings import IssuerSettings
+from verifier.login_keys import make_keys
 from verifier.settings import VerifierSettings
 from wallet.settings import WalletSettings
 
@@ -78,6 +79,7 @@ def make_state(folder: Path, *, host: str | None, seed: int, register: Path | No
     ports = {name: int(os.environ.get(f"{name.upper()}_PORT", port)) for name, port in _PORTS.items()}
     state = State(folder, host or "localhost", host is not None, ports)
     make_pki(state.pki, host=state.host, now=now)
+    make_keys(state.pki)
     if register is not None:
         shutil.copyfile(register, state.register)
     else:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
 from sqlalchemy import update
 
 from byoid.encoding import b64u_encode, json_dumps
@@ -22,6 +23,8 @@ from byoid.message import parse_message
 from byoid.oauth.pkce import code_challenge
 from byoid.oauth.private_key_jwt import CLIENT_ASSERTION_TYPE, prepare_client_assertion
 from byoid.presentation.dcql import DcqlQuery
+from byoid.service.reseal import Resealed, reseal
+from byoid.service.seal import Sealer
 from byoid.signing import sign_now
 from tests.conftest import Clock
 from tests.verifier.conftest import Run, Running
@@ -29,8 +32,9 @@ from tests.verifier.logins import CLIENT, HTML, PERSON, REDIRECT, URL, Relying, 
 from tests.verifier.world import CLAIMS, RESIDENCE_VCT, VCT, Wallet, World, definition
 from verifier.login_claims import LoginRules, Shown, default_rules, load_rules, require_answerable
 from verifier.login_keys import LoginKeys
-from verifier.login_requests import code_hash
+from verifier.login_requests import code_hash, open_content
 from verifier.login_store import requests
+from verifier.sealed import SEALED
 from verifier.settings import VerifierSettings
 
 pytestmark = pytest.mark.hostile
@@ -451,6 +455,16 @@ async def test_a_row_that_was_moved_to_another_login_does_not_open(
         update(requests).where(requests.c.code_hash == code_hash(provider.verifier, other)).values(sealed=row.sealed)
     )
     assert (await relying.redeem(other)).status_code == 500
+
+
+async def test_what_is_kept_of_a_login_is_sealed_anew(relying: Relying, holder: Wallet, provider: Running) -> None:
+    code = (await relying.sign_in(holder))["code"]
+    (old,) = provider.settings.sealing_keys
+    new = SecretStr("new:" + b64u_encode(bytes(range(32))))
+    both = Sealer.from_settings(provider.settings.model_copy(update={"sealing_keys": (new, old)}))
+    assert await reseal(provider.verifier.store.database, both, SEALED) == Resealed(1, 0)
+    row = await provider.verifier.logins.for_code(code_hash(provider.verifier, code))
+    assert b"Dahl" in open_content(both, row)
 
 
 async def test_a_removed_login_ends_what_it_began(relying: Relying, provider: Running) -> None:

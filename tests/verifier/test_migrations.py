@@ -1,9 +1,11 @@
 """The verifier's migrations make the tables that the code expects, on both engines; its commands work."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,8 +14,15 @@ from typer.testing import CliRunner
 
 from byoid.encoding import b64u_encode
 from byoid.keys import PrivateKey
-from tests.verifier.world import World
+from byoid.message import parse_message
+from byoid.relying_party.messages import QueryDefinition
+from byoid.service.database import Database
+from tests.verifier.logins import PERSON
+from tests.verifier.world import World, definition
 from verifier.__main__ import MIGRATIONS, app
+from verifier.login_keys import make_keys
+from verifier.policies import define_query
+from verifier.store import Store
 
 HOOK = ("--webhook-url", "https://shop.test/hook")
 Command: TypeAlias = Callable[..., Any]  # what typer's runner returns has no public name
@@ -122,3 +131,43 @@ def test_files_that_there_are_not_are_wrong_settings(command: Command, monkeypat
     refused = command("settings")
     assert refused.exit_code == 2
     assert {"VERIFIER_KEYS:", "VERIFIER_TRUST:"} <= set(refused.stderr.split())
+
+
+def test_an_operator_lets_people_sign_in(command: Command, world: World, tmp_path: Path, login_keys: Path) -> None:
+    command("migrate")
+    command("add-service", "shop", "Shop", "--key-name", "access-shop")
+    told = ("--query", "person", "--redirect-uri", "https://shop.test/callback", "--subject", "birthdate")
+    assert "login-keys" in command("add-login", "shop", "web", *told).stderr
+    for path in login_keys.iterdir():
+        (world.folder / path.name).write_bytes(path.read_bytes())
+    assert command("login-keys").stderr == ""  # what is there stays
+    assert "define it first" in command("add-login", "shop", "web", *told).stderr
+    asyncio.run(define_person(tmp_path))
+
+    secret = command("add-login", "shop", "web", *told)
+
+    assert (secret.exit_code, len(secret.stdout.strip())) == (0, 43)
+    assert command("logins").output == "web\tshop\tperson\tclient_secret_basic\thttps://shop.test/callback\n"
+    keys = tmp_path / "jwks.json"
+    keys.write_text(json.dumps({"keys": [PrivateKey.generate().public.jwk]}))
+    rules = tmp_path / "claims.toml"
+    rules.write_text('[claims]\nnickname = { credential = "pid", path = ["given_name"] }\n')
+    signed = ("--auth", "private_key_jwt", "--jwks", str(keys), "--claims", str(rules), "--same-device-only")
+    assert command("add-login", "shop", "other", *told[:4], *signed).output == ""
+    assert "cannot be read" in command("add-login", "shop", "third", *told[:4], "--jwks", str(tmp_path)).stderr
+    assert command("remove-login", "web").exit_code == 0
+    assert "there is no login web" in command("remove-login", "web").stderr
+
+
+def test_keys_of_id_tokens_are_made_once(tmp_path: Path) -> None:
+    made = make_keys(tmp_path)
+    assert [path.name for path in made] == ["login.rs256.key", "login.es256.key"]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in made)
+    assert make_keys(tmp_path) == []
+
+
+async def define_person(folder: Path) -> None:
+    database = await Database.open(f"sqlite:///{folder}/v.db")
+    definition_ = parse_message(QueryDefinition, definition(PERSON))
+    await define_query(Store(database), "shop", "person", definition_, now=datetime.now(UTC))
+    await database.close()
