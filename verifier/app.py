@@ -27,6 +27,7 @@ from byoid.trust.x509 import ChainCache
 from verifier.context import Verifier
 from verifier.jobs import keep_statuses_fresh
 from verifier.login_keys import LoginKeys
+from verifier.login_metadata import USERINFO_PATH
 from verifier.login_store import LoginStore
 from verifier.logins import TOKEN_PATH
 from verifier.openapi import describe
@@ -75,7 +76,7 @@ def create_app(
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     operating.install(
         app, settings, database=lambda: app.state.verifier.store.database, rate_limits=rate_limits, clock=clock,
-        costs={API: 0, TOKEN_PATH: 0},  # services have keys
+        costs={API: 0, TOKEN_PATH: 0, USERINFO_PATH: 0},  # services have keys
     )  # fmt: skip
     errors.install(app, page=problem)
     app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https"))

@@ -6,7 +6,7 @@ Response Mode 1.0. Members that we don't use (`display`, `login_hint`, `id_token
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import StringConstraints, model_validator
@@ -83,7 +83,7 @@ class Answer:
 
     redirect_uri: str
     response_mode: str
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, str] = field(repr=False)
 
 
 def parse_authentication_request(parameters: Mapping[str, str | list[str]]) -> AuthenticationRequest:

@@ -109,7 +109,7 @@ async def open_login(verifier: Verifier, handle: str, *, session: str) -> OpenLo
     """
     row = await verifier.logins.request(_hash(verifier, "login", handle), now=verifier.clock())
     client = await verifier.logins.login(row.client_id) if row else None
-    if row is None or client is None or row.state != LoginState.OPEN:
+    if row is None or client is None or client.service_id != row.service_id or row.state != LoginState.OPEN:
         raise NotFound("This sign-in is over. Go back to the service and start again.")
     if not compare_digest(row.session_hash, _hash(verifier, "login session", session)):
         raise WrongSession("This sign-in was started in another browser. Go back to the service and start again.")

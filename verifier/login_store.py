@@ -5,6 +5,7 @@ RFC 6749 4.1.2: a code is redeemed by compare-and-set, and what it gave is revok
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select, update
@@ -65,6 +66,14 @@ _OVER: Final = (
 )
 
 
+class Redemption(Enum):
+    """What became of a code."""
+
+    DONE = auto()
+    CODE_USED = auto()  # or its time is over
+    ASSERTION_USED = auto()
+
+
 class LoginStore:
     """The rows of logins."""
 
@@ -115,16 +124,15 @@ class LoginStore:
 
     async def redeem(
         self, code: bytes, *, token: bytes, until: datetime, now: datetime, assertion: Mapping[str, Any] | None
-    ) -> int | None:
-        """Redeem a code, and spend the client's assertion with it; None, or which of both could not be: 0 the code."""
-        writes = [Write(_REDEEM, [{"code": code, "token": token, "until": until, "now": now}])]
-        if assertion is not None:
-            writes.append(Write(_SPEND, [assertion]))
+    ) -> Redemption:
+        """Redeem a code, and spend the client's assertion with it: both, or nothing."""
+        spent = [] if assertion is None else [Write(_SPEND, [assertion])]
+        redeemed = Write(_REDEEM, [{"code": code, "token": token, "until": until, "now": now}])
         try:
-            await self._database.write(writes)
+            await self._database.write([*spent, redeemed])
         except Unchanged as error:
-            return error.index
-        return None
+            return Redemption.CODE_USED if error.index == len(spent) else Redemption.ASSERTION_USED
+        return Redemption.DONE
 
     async def spend(self, assertion: Mapping[str, Any]) -> bool:
         """Spend a client's assertion alone. False if it was spent."""

@@ -18,7 +18,9 @@ from byoid.service.rate_limits import RateLimit
 from byoid.wire_errors import InvalidClient, InvalidGrant, InvalidRequest, ServerError, UnsupportedGrantType
 from verifier.context import Verifier
 from verifier.errors import InvalidAccessToken
+from verifier.login_claims import SCOPES
 from verifier.login_requests import code_hash, open_content, token_hash
+from verifier.login_store import Redemption
 from verifier.logins import Caller, authenticate_client, claimed_client
 from verifier.tables import LoginState, rate_limits
 
@@ -61,31 +63,29 @@ async def _issue(verifier: Verifier, form: Mapping[str, str], *, authorization: 
         "access_token": token,
         "token_type": "Bearer",
         "expires_in": int(TOKEN_LIFETIME.total_seconds()),
+        "scope": " ".join(each for each in SCOPES if each in row.request["scope"].split()),
         "id_token": _id_token(verifier, caller.login, row, content, token),
     }
-    unchanged = await verifier.logins.redeem(
+    done = await verifier.logins.redeem(
         row.code_hash,
         token=token_hash(verifier, token),
         until=now + TOKEN_LIFETIME,
         now=now,
         assertion=caller.assertion,
     )
-    if unchanged == 0:
+    if done is Redemption.ASSERTION_USED:
+        raise InvalidClient("the client assertion was used before")
+    if done is Redemption.CODE_USED:
         await verifier.logins.revoke(row.code_hash)  # somebody has two copies of the code
         raise InvalidGrant("the code was used or has expired")
-    if unchanged is not None:
-        raise InvalidClient("the client assertion was used before")
     return answer
 
 
 async def _granted(verifier: Verifier, caller: Caller, form: Mapping[str, str]) -> Any:
     """Return the login whose code this is, if it is this client's to redeem."""
-    row = await verifier.logins.for_code(code_hash(verifier, form["code"]))
-    if (
-        row is None
-        or row.client_id != caller.login.client_id
-        or row.request["redirect_uri"] != form.get("redirect_uri")
-    ):
+    row, client = await verifier.logins.for_code(code_hash(verifier, form["code"])), caller.login
+    ours = row is not None and (row.client_id, row.service_id) == (client.client_id, client.service_id)
+    if row is None or not ours or row.request["redirect_uri"] != form.get("redirect_uri"):
         raise InvalidGrant("the code is wrong, or is not this client's for this redirect_uri")
     _require_verifier(row.request.get("code_challenge"), form.get("code_verifier"))
     if row.state == LoginState.ANSWERED and row.code_expires_at > verifier.clock():

@@ -140,10 +140,12 @@ def login_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def provider(run: Run, settings: VerifierSettings, world: World, login_keys: Path) -> AsyncIterator[Running]:
-    """A verifier that is an OpenID Provider, with a query about a person."""
-    for path in login_keys.iterdir():
-        (world.folder / path.name).write_bytes(path.read_bytes())
+async def provider(
+    request: pytest.FixtureRequest, run: Run, settings: VerifierSettings, world: World, login_keys: Path
+) -> AsyncIterator[Running]:
+    """A verifier that is an OpenID Provider, with a query about a person; `param`: with which keys."""
+    for name in getattr(request, "param", ("login.es256.key",)):  # an RSA key takes long to read
+        (world.folder / name).write_bytes((login_keys / name).read_bytes())
     async with run(settings) as running:
         await running.define("person", definition(PERSON))
         yield running

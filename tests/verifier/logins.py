@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # its fixtures are made with what is here
     from tests.verifier.conftest import Running
 
 URL = "https://verifier.test"
+BOTH_KEYS = ("login.rs256.key", "login.es256.key")
 PERSON = sd_jwt_query(["given_name"], ["family_name"], ["birthdate"], ["address", "country"])
 CLIENT = "shop-web"
 REDIRECT = "https://shop.test/callback"
@@ -111,7 +112,8 @@ def claims_of(id_token: str) -> Mapping[str, Any]:
 async def add(running: "Running", **members: Any) -> str | None:
     """Register a login."""
     given: dict[str, Any] = {
-        "service_id": "shop", "client_id": CLIENT, "query": "person", "redirect_uris": (REDIRECT,), **members,
+        "service_id": "shop", "client_id": CLIENT, "query": "person", "redirect_uris": (REDIRECT,),
+        "algorithm": "ES256", **members,
     }  # fmt: skip
     return await add_login(running.verifier, NewLogin(**given))
 

@@ -23,6 +23,7 @@ from byoid.message import parse_message
 from byoid.oauth.pkce import code_challenge
 from byoid.oauth.private_key_jwt import CLIENT_ASSERTION_TYPE, prepare_client_assertion
 from byoid.presentation.dcql import DcqlQuery
+from byoid.relying_party.messages import QueryDefinition
 from byoid.service.reseal import Resealed, reseal
 from byoid.service.seal import Sealer
 from byoid.signing import sign_now
@@ -34,7 +35,9 @@ from verifier.login_claims import LoginRules, Shown, default_rules, load_rules, 
 from verifier.login_keys import LoginKeys
 from verifier.login_requests import code_hash, open_content
 from verifier.login_store import requests
+from verifier.policies import define_query
 from verifier.sealed import SEALED
+from verifier.services import NewService, add_service
 from verifier.settings import VerifierSettings
 
 pytestmark = pytest.mark.hostile
@@ -100,6 +103,8 @@ async def test_an_error_of_the_request_goes_back_to_the_client(
 
 async def test_an_oversize_request_is_refused(relying: Relying) -> None:
     assert (await relying.authorize(state="s" * 20_000)).status_code == 400
+    posted = await relying.browser.post("/login/authorize", data=relying.request(state="s" * 20_000))
+    assert posted.status_code == 400
 
 
 async def test_a_parameter_that_comes_twice_is_refused(relying: Relying) -> None:
@@ -465,6 +470,20 @@ async def test_what_is_kept_of_a_login_is_sealed_anew(relying: Relying, holder: 
     assert await reseal(provider.verifier.store.database, both, SEALED) == Resealed(1, 0)
     row = await provider.verifier.logins.for_code(code_hash(provider.verifier, code))
     assert b"Dahl" in open_content(both, row)
+
+
+async def test_a_client_id_that_another_service_has_now_inherits_nothing(
+    relying: Relying, holder: Wallet, provider: Running
+) -> None:
+    page, code = await relying.open(), (await relying.sign_in(holder))["code"]
+    new = NewService("library", "Library", key_name="access-library")
+    await add_service(provider.verifier.store, provider.verifier.sealer, new, now=provider.verifier.clock())
+    assert await provider.verifier.logins.delete_login(CLIENT)
+    body = parse_message(QueryDefinition, definition(PERSON))
+    await define_query(provider.verifier.store, "library", "person", body, now=provider.verifier.clock())
+    heir = replace(relying, secret=await add(provider, service_id="library"))
+    assert (await heir.redeem(code)).json()["error"] == "invalid_grant"
+    assert (await relying.browser.get(page)).status_code == 404
 
 
 async def test_a_removed_login_ends_what_it_began(relying: Relying, provider: Running) -> None:

@@ -21,7 +21,19 @@ from byoid.relying_party.transaction import State
 from byoid.signing import sign_now
 from tests.conftest import Clock
 from tests.verifier.conftest import Run, Running
-from tests.verifier.logins import CLIENT, HTML, PERSON, REDIRECT, URL, Relying, add, answered, browser_of, claims_of
+from tests.verifier.logins import (
+    BOTH_KEYS,
+    CLIENT,
+    HTML,
+    PERSON,
+    REDIRECT,
+    URL,
+    Relying,
+    add,
+    answered,
+    browser_of,
+    claims_of,
+)
 from tests.verifier.world import CLAIMS, DOCTYPE, VCT, Wallet, World, definition, mdoc_query
 from verifier.jobs import expire
 from verifier.login_claims import LoginRules, default_rules
@@ -41,7 +53,7 @@ async def test_a_person_signs_in(relying: Relying, holder: Wallet, clock: Clock)
 
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
-    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 600)
+    assert (tokens["token_type"], tokens["expires_in"], tokens["scope"]) == ("Bearer", 600, "openid profile")
     claims = claims_of(tokens["id_token"])
     assert (claims["iss"], claims["aud"], claims["nonce"]) == (URL, CLIENT, relying.nonce)
     assert claims["exp"] - claims["iat"] == 600
@@ -53,6 +65,7 @@ async def test_a_person_signs_in(relying: Relying, holder: Wallet, clock: Clock)
     assert userinfo == {"sub": claims["sub"], "given_name": "Ada", "family_name": "Dahl", "birthdate": "1990-05-01"}
 
 
+@pytest.mark.parametrize("provider", [BOTH_KEYS], indirect=True)
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 async def test_another_implementation_verifies_the_id_token(provider: Running, holder: Wallet, algorithm: str) -> None:
     async with browser_of(provider) as browser:
@@ -71,6 +84,7 @@ async def test_another_implementation_verifies_the_id_token(provider: Running, h
     registry.validate(token.claims)
 
 
+@pytest.mark.parametrize("provider", [BOTH_KEYS], indirect=True)
 async def test_the_configuration_says_what_is_offered(provider: Running) -> None:
     response = await provider.client.get("/.well-known/openid-configuration")
     found = response.json()

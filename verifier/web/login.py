@@ -149,9 +149,7 @@ async def _authorize(request: Request) -> Response:
     """Take an authentication request, and show its page."""
     found = request.cookies.get(COOKIE, "")
     session = found if _SESSION.fullmatch(found) else secrets.token_urlsafe(32)
-    if len(request.url.query) > _MAX_PARAMETERS:
-        raise InvalidRequest("The request of the service is too long.")
-    parameters = parse_form(request.url.query)
+    parameters = parse_form(_bounded(request.url.query))
     begun = await login_requests.begin(request.app.state.verifier, parameters, session=session)
     if isinstance(begun, Answer):
         return give(request.app.state.pages, request, begun)
@@ -163,8 +161,14 @@ async def _authorize(request: Request) -> Response:
 
 async def _authorize_posted(request: Request) -> Response:
     """Ask the browser to bring the request itself: with a form of another site it brings no cookie."""
-    parameters = parse_form(await request.body())
-    return RedirectResponse(f"{AUTHORIZE_PATH}?{urlencode(parameters, doseq=True)}", 303, headers=_NO_STORE)
+    query = _bounded(urlencode(parse_form(await request.body()), doseq=True))
+    return RedirectResponse(f"{AUTHORIZE_PATH}?{query}", 303, headers=_NO_STORE)
+
+
+def _bounded(query: str) -> str:
+    if len(query) > _MAX_PARAMETERS:
+        raise InvalidRequest("The request of the service is too long.")
+    return query
 
 
 async def _show(page: LoginPage) -> Response:
