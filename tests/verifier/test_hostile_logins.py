@@ -486,6 +486,16 @@ async def test_a_client_id_that_another_service_has_now_inherits_nothing(
     assert (await relying.browser.get(page)).status_code == 404
 
 
+async def test_without_the_key_that_signs_no_code_is_spent(relying: Relying, holder: Wallet, provider: Running) -> None:
+    code = (await relying.sign_in(holder))["code"]
+    keys = provider.verifier.login_keys
+    assert keys is not None
+    object.__setattr__(provider.verifier, "login_keys", replace(keys, signing={}))
+    assert (await relying.redeem(code)).json()["error"] == "server_error"
+    object.__setattr__(provider.verifier, "login_keys", keys)
+    assert (await relying.redeem(code)).status_code == 200
+
+
 async def test_a_removed_login_ends_what_it_began(relying: Relying, provider: Running) -> None:
     page = await relying.open()
     assert await provider.verifier.logins.delete_login(CLIENT)
@@ -510,16 +520,20 @@ async def test_a_removed_login_ends_what_it_began(relying: Relying, provider: Ru
         ({"authentication": "private_key_jwt", "jwks": {"keys": [{"kty": "oct", "k": "AA"}]}}, "private"),
         ({"algorithm": "HS256"}, "HS256"),
         ({"subject": ("email",)}, "there is no claim email"),
+        ({"query": "home"}, "no PID's claim"),
         ({"client_id": CLIENT}, "already"),
     ],
     ids=[
         "service", "query", "client id", "no address", "http", "script", "fragment", "way", "no keys", "keys of nobody",
-        "empty keys", "secret key", "algorithm", "subject", "twice",
+        "empty keys", "secret key", "algorithm", "subject", "no PID", "twice",
     ],
 )  # fmt: skip
 async def test_a_login_that_could_not_work_is_not_added(
     relying: Relying, members: dict[str, Any], complaint: str
 ) -> None:
+    meta, claims = {"vct_values": [RESIDENCE_VCT]}, [{"path": ["given_name"]}]
+    home = {"id": "home", "format": "dc+sd-jwt", "meta": meta, "claims": claims}
+    await relying.running.define("home", definition({"credentials": [home]}))
     with pytest.raises((ValueError, MalformedInput), match=complaint):
         await add(relying.running, **{"client_id": "another", **members})
 

@@ -12,11 +12,13 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import select
 
-from byoid.encoding import b64u_encode, sha256
+from byoid.encoding import b64u_encode, json_loads, sha256
 from byoid.keys import PrivateKey
 from byoid.message import parse_message
 from byoid.oauth.private_key_jwt import CLIENT_ASSERTION_TYPE, prepare_client_assertion
+from byoid.presentation.dc_api import authenticate_dc_api_request, dc_api_response
 from byoid.presentation.dcql import DcqlQuery
+from byoid.presentation.response import AuthorizationResponse, choose_response_encryption
 from byoid.relying_party.transaction import State
 from byoid.signing import sign_now
 from tests.conftest import Clock
@@ -194,7 +196,38 @@ async def test_the_person_comes_back_from_a_wallet_on_the_same_device(relying: R
     look = (await relying.browser.get(f"{page}/attempts/{attempt['id']}")).json()
     assert look == {"state": "answered"}
     assert (await relying.browser.get(f"{page}/done")).headers["location"] == f"{page}?problem=elsewhere"
+    assert "Go on in the window" in (await relying.browser.get(f"{page}?problem=elsewhere")).text
     assert "code" in answered(await relying.browser.get(back.removeprefix(URL)))
+
+
+async def test_the_browser_may_find_the_wallet(relying: Relying, holder: Wallet, world: World) -> None:
+    page = await relying.open()
+    attempt = await relying.start(page)
+    path = f"{page}/attempts/{attempt['id']}"
+    (asked,) = (await relying.browser.post(f"{path}/digital")).json()["requests"]
+    request = authenticate_dc_api_request(
+        asked["protocol"], asked["data"], origin=URL, trust=world.trust, now=world.clock()
+    ).request
+    bound = holder.bound(request, origin=URL)
+    token = AuthorizationResponse(vp_token={"pid": (holder.present(bound, "pid"),)})
+    data = dc_api_response(token, choose_response_encryption(request.client_metadata))
+
+    given = await relying.browser.post(f"{path}/digital/response", json={"protocol": asked["protocol"], "data": data})
+
+    assert given.status_code == 204
+    events = (await relying.browser.get(f"{path}/events")).text
+    assert json_loads(events.removeprefix("data: ")) == {"state": "accepted", "continue": f"{page}/done"}
+    assert "code" in answered(await relying.browser.get(f"{page}/done"))
+
+
+async def test_an_attempt_may_be_given_up_and_another_begun(relying: Relying, holder: Wallet) -> None:
+    page = await relying.open()
+    path = f"{page}/attempts/{(await relying.start(page))['id']}"
+    assert (await relying.browser.get(f"{path}/qr.svg")).headers["content-type"] == "image/svg+xml"
+    assert (await relying.browser.delete(path)).status_code == 204
+    assert (await relying.browser.get(path)).json() == {"state": "expired"}
+    await holder.complete((await relying.start(page))["cross_device"]["link"])
+    assert "code" in answered(await relying.browser.get(f"{page}/done"))
 
 
 async def test_the_answer_may_be_posted_by_a_form(relying: Relying, holder: Wallet) -> None:
