@@ -28,7 +28,10 @@ def make() -> None:
     """Make the keys that sign ID tokens, if they are missing: with them, the verifier is an OpenID Provider."""
 
     async def generate(verifier: Verifier) -> list[Path]:
-        return make_keys(verifier.settings.keys)
+        try:
+            return make_keys(verifier.settings.keys)
+        except OSError as error:
+            raise ValueError(f"{verifier.settings.keys} cannot be written: {error.strerror}") from error
 
     for path in run(generate):
         typer.echo(f"made {path}; processes that run know it once they have been started anew", err=True)

@@ -19,6 +19,7 @@ from byoid.relying_party.messages import QueryDefinition
 from byoid.service.database import Database
 from tests.verifier.logins import PERSON
 from tests.verifier.world import World, definition
+from verifier import login_commands
 from verifier.__main__ import MIGRATIONS, app
 from verifier.login_keys import make_keys
 from verifier.policies import define_query
@@ -157,6 +158,16 @@ def test_an_operator_lets_people_sign_in(command: Command, world: World, tmp_pat
     assert "cannot be read" in command("add-login", "shop", "third", *told[:4], "--jwks", str(tmp_path)).stderr
     assert command("remove-login", "web").exit_code == 0
     assert "there is no login web" in command("remove-login", "web").stderr
+
+
+def test_a_folder_of_keys_that_cannot_be_written_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> list[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    command("migrate")
+    monkeypatch.setattr(login_commands, "make_keys", refuse)
+    refused = command("login-keys")
+    assert (refused.exit_code, "cannot be written: Permission denied" in refused.stderr) == (2, True)
 
 
 def test_keys_of_id_tokens_are_made_once(tmp_path: Path) -> None:
