@@ -47,7 +47,7 @@ class Connection:
         self._timeout = timeout
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._used = 0.0
+        self._asked = self._answered = 0.0
 
     async def request(
         self, method: str, path: str, body: bytes = b"", *, headers: Mapping[str, str] | None = None
@@ -62,7 +62,7 @@ class Connection:
             lines.append(f"Content-Length: {len(body)}")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         message = "\r\n".join((*lines, "", "")).encode() + body
-        since = time.monotonic() if self._writer is None else self._used
+        since = time.monotonic() if self._writer is None else self._answered
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(message)
@@ -80,15 +80,17 @@ class Connection:
         self._reader = self._writer = None
 
     async def _exchange(self, message: bytes) -> Answer:
-        if self._writer is not None and time.monotonic() - self._used > _IDLE_SECONDS:
+        # Since it asked: whoever waits long for a turn of the processor reads an answer late, and the server counts on.
+        if self._writer is not None and time.monotonic() - self._asked > _IDLE_SECONDS:
             self.close()
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(HOST, self._port)
+        self._asked = time.monotonic()
         self._writer.write(message)
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-2])}
         if "transfer-encoding" in headers:
             raise EOFError("an answer of unknown length was not expected")
         body = await self._reader.readexactly(int(headers.get("content-length", "0")))
-        self._used = time.monotonic()
+        self._answered = time.monotonic()
         return Answer(int(head[0].split(" ", 2)[1]), headers, body)
