@@ -28,11 +28,11 @@ from issuer.admin import Role as AdminRole
 from issuer.app import open_agency
 from issuer.migrations import MIGRATIONS as ISSUER_MIGRATIONS
 from issuer.settings import IssuerSettings
-from verifier.__main__ import MIGRATIONS as VERIFIER_MIGRATIONS
 from verifier.app import open_verifier
 from verifier.policies import define_query
 from verifier.services import NewService, add_api_key, add_service
 from verifier.settings import VerifierSettings
+from verifier.terminal import MIGRATIONS as VERIFIER_MIGRATIONS
 
 QUERY: Final = "pid"
 SERVICES: Final = ("issuer", "verifier", "wallet")
