@@ -1,6 +1,7 @@
 """What the laboratory makes of what it measures: sums, percentiles, ratios, one JSON object, and pages with plots."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from benchmarks.load import plots
 from benchmarks.load.chaos import Outage, Run
 from benchmarks.load.grow import Grown
 from benchmarks.load.ledger import Ledger
-from benchmarks.load.load import STEPS, Loaded
+from benchmarks.load.load import APART, MANY, ONE, STEPS, Loaded, in_turns, ratio
 from benchmarks.load.memory import Measured
-from benchmarks.load.segments import Segment, combined, percentiles
+from benchmarks.load.segments import Fleet, Segment, beside, combined, percentiles
 
 Y = 1e-4
 
@@ -24,8 +25,9 @@ def segment(walk: str, *, y_each: float = 10.0, done: int = 100) -> Segment:
 
 @pytest.fixture
 def loaded() -> Loaded:
-    """Two workers, each dearer than one by a fifth."""
-    rounds = {count: [{walk: segment(walk, y_each=10.0 + 2 * (count - 1)) for walk in STEPS}] * 3 for count in (1, 2)}
+    """Two workers, each dearer than one by a fifth, as two systems are that share nothing."""
+    cost = {ONE: 10.0, MANY: 12.0, APART: 12.0}
+    rounds = {name: [{walk: segment(walk, y_each=y) for walk in STEPS}] * 3 for name, y in cost.items()}
     return Loaded(2, 8, 1, rounds, segment("mixed"), [])
 
 
@@ -55,7 +57,44 @@ def test_workers_are_compared_with_one(loaded: Loaded) -> None:
 
     assert summary["workers_ratio"] == {"issuance": 1.2, "presentation": 1.2}
     assert summary["goals"]["issuance"]["y"] == 12.0
-    assert summary["walks_with_one_worker"]["issuance"]["y_per_walk"]["issuer"] == 10.0
+    assert summary["workers_ratio_where_nothing_is_shared"] == {"issuance": 1.2, "presentation": 1.2}
+    assert summary["workers_ratio_of_sharing"] == {"issuance": 1.0, "presentation": 1.0}
+    assert summary["walks_one"]["issuance"]["y_per_walk"]["issuer"] == 10.0
+
+
+def test_a_ratio_is_of_cpu_time_whatever_the_yardstick_was() -> None:
+    slower = replace(segment("issuance"), y=2 * Y)
+
+    assert ratio([{"issuance": segment("issuance")}], [{"issuance": slower}], "issuance", "issuer") == 1.0
+
+
+def test_systems_beside_each_other_are_added_up_but_what_they_share() -> None:
+    both = beside([segment("issuance"), segment("issuance")])
+
+    assert (both.done, both.seconds) == (200, 5.0)
+    assert both.per_walk("issuer") == pytest.approx(10.0)
+    assert both.per_walk("database") == pytest.approx(5.0)
+
+
+async def test_laboratories_take_turns_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
+    turns: list[tuple[str, str]] = []
+
+    class Noting(Fleet):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        async def stock(self, seconds: float) -> Segment:
+            return await self.walk("offer", seconds)
+
+        async def walk(self, name: str, seconds: float) -> Segment:
+            turns.append((self.name, name))
+            return segment(name)
+
+    rounds = await in_turns({ONE: Noting(ONE), MANY: Noting(MANY)}, 1.0)
+
+    assert [name for name, walk in turns if walk == "issuance"] == [MANY, ONE, ONE, MANY, MANY, ONE]
+    assert [list(each) for each in rounds[ONE]] == [list(STEPS)] * 3
+    assert "presentation" in capsys.readouterr().err
 
 
 def test_a_full_database_is_compared_with_an_empty_one() -> None:
