@@ -25,6 +25,9 @@ MODES: Final = (Mode.SAME_DEVICE, Mode.CROSS_DEVICE, Mode.DC_API)
 REFUSED: Final = "refused"  # an answer proved nothing; another may come
 _WAITING: Final = frozenset({None, "pending", "declined", REFUSED})
 _MAX_ANSWER_BYTES: Final = 1 << 20
+_MOST_LOOKS: Final = (
+    60  # of one stream, which nobody pays for by the look; then the drop-in polls, and each poll counts
+)
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,11 @@ class Ways:
         return {"state": "pending" if views else "expired"}
 
     async def states(self, ended: str) -> AsyncIterator[bytes]:
-        """Tell each state, as server-sent events."""
+        """Tell each state, as server-sent events: for a while, as everybody may have a login that nobody answers."""
         told: dict[str, str] = {}
-        while told.get("state") in _WAITING:
+        for _ in range(_MOST_LOOKS):
+            if told.get("state") not in _WAITING:
+                return
             found = await self.state(ended)
             yield b": waiting\n\n" if found == told else b"data: %s\n\n" % json_dumps(found)
             told = found
