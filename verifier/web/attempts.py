@@ -8,10 +8,10 @@ so that nothing is kept here. OpenID4VP 1.0 13.3.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from byoid.encoding import b64u_encode
@@ -25,11 +25,11 @@ from verifier.context import Verifier
 from verifier.errors import NotFound, told_to_services
 from verifier.services import KnownService
 from verifier.ways import MODES, Ways, offer
+from verifier.web.drop_in import NO_STORE, Attempt, as_json, drop_in_routes
 from verifier.web.json_text import pretty
 
 COOKIE: Final = "__Host-byoid-verifier"  # the browser session
 _ATTEMPT: Final = "__Host-byoid-attempt"  # which attempt the person comes back to
-_NO_STORE: Final = {"Cache-Control": "no-store"}
 _TAG_BYTES: Final = 16
 Ids: TypeAlias = tuple[str, str, str]  # of the transactions, in the order of MODES
 _Handler: TypeAlias = Callable[["Playground", Request], Awaitable[Response]]
@@ -92,13 +92,8 @@ def attempt_routes(prefix: str) -> list[Route]:
     return [
         Route(prefix, _with(_start), methods=["POST"]),
         Route(f"{prefix}/return", _with(_come_back), methods=["GET"]),
-        Route(one, _with(_look), methods=["GET"]),
-        Route(one, _with(_cancel), methods=["DELETE"]),
-        Route(f"{one}/events", _with(_tell), methods=["GET"]),
-        Route(f"{one}/qr.svg", _with(_draw), methods=["GET"]),
+        *drop_in_routes(one, _find),
         Route(f"{one}/request", _with(_show_request), methods=["GET"]),
-        Route(f"{one}/digital", _with(_digital), methods=["POST"]),
-        Route(f"{one}/digital/response", _with(_digital_response), methods=["POST"]),
         Route(f"{one}/result", _with(_result), methods=["GET"]),
     ]
 
@@ -118,27 +113,16 @@ async def _start(playground: Playground, request: Request) -> Response:
     )  # fmt: skip
     ids = tuple(ways.ids[mode] for mode in MODES)
     attempt = ".".join((*ids, playground.tag(session, ids)))
-    answer = _json(offer(started, attempt=attempt, path=path, now=playground.verifier.clock()))
+    answer = as_json(offer(started, attempt=attempt, path=path, now=playground.verifier.clock()))
     answer.set_cookie(_ATTEMPT, attempt, path="/", secure=True, httponly=True, samesite="lax")
     return answer
 
 
-async def _look(playground: Playground, request: Request) -> Response:
-    """Tell the state of an attempt."""
-    playground.session(request)
-    return _json(await (await _ways(playground, request)).state(f"{request.url.path}/result"))
-
-
-async def _tell(playground: Playground, request: Request) -> Response:
-    """Tell each state of an attempt, as server-sent events."""
-    playground.session(request)
-    ended = f"{request.url.path.removesuffix('/events')}/result"
-    states = (await _ways(playground, request)).states(ended)
-    return StreamingResponse(states, media_type="text/event-stream", headers=_NO_STORE)
-
-
-async def _draw(playground: Playground, request: Request) -> Response:
-    return Response(await (await _ways(playground, request)).qr_svg(), media_type="image/svg+xml", headers=_NO_STORE)
+async def _find(request: Request) -> Attempt:
+    playground, name = Playground.of(request), request.path_params["name"]
+    session = playground.session(request)
+    ended = f"/playground/queries/{name}/attempts/{request.path_params['attempt']}/result"
+    return Attempt(await _ways_of(playground, _ids(playground, request)), session, ended)
 
 
 async def _show_request(playground: Playground, request: Request) -> Response:
@@ -150,24 +134,7 @@ async def _show_request(playground: Playground, request: Request) -> Response:
         jws = parse_jws(await party.request_object(begun.request_id))
     header = {**jws.header, "x5c": [f"{each[:24]}…" for each in jws.header.get("x5c", ())]}
     text = pretty({"header": header, "payload": jws.claims()})
-    return Response(text, media_type="application/json", headers=_NO_STORE)
-
-
-async def _digital(playground: Playground, request: Request) -> Response:
-    playground.session(request)
-    return _json({"requests": [await (await _ways(playground, request)).digital_request()]})
-
-
-async def _digital_response(playground: Playground, request: Request) -> Response:
-    session = playground.session(request)
-    await (await _ways(playground, request)).take_digital(await request.body(), session=session)
-    return Response(status_code=204)
-
-
-async def _cancel(playground: Playground, request: Request) -> Response:
-    playground.session(request)
-    await (await _ways(playground, request)).forget()
-    return Response(status_code=204)
+    return Response(text, media_type="application/json", headers=NO_STORE)
 
 
 async def _come_back(playground: Playground, request: Request) -> Response:
@@ -199,17 +166,9 @@ def _is_open(view: TransactionView) -> bool:
     return view.state is State.PENDING
 
 
-async def _ways(playground: Playground, request: Request) -> Ways:
-    return await _ways_of(playground, _ids(playground, request))
-
-
 async def _ways_of(playground: Playground, ids: Sequence[str]) -> Ways:
     return Ways(playground.verifier, await playground.service(), dict(zip(MODES, ids, strict=True)))
 
 
 def _ids(playground: Playground, request: Request) -> Ids:
     return playground.ids(request, request.path_params["attempt"])
-
-
-def _json(value: dict[str, Any]) -> Response:
-    return JSONResponse(value, headers=_NO_STORE)

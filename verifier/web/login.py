@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from byoid.errors import ByoidError
@@ -28,9 +28,9 @@ from verifier.login_messages import Answer
 from verifier.login_metadata import AUTHORIZE_PATH
 from verifier.login_requests import OpenLogin, Problem
 from verifier.ways import Ways, offer
+from verifier.web.drop_in import NO_STORE, Attempt, as_json, drop_in_routes
 
 COOKIE: Final = "__Host-byoid-verifier"  # the browser session
-_NO_STORE: Final = {"Cache-Control": "no-store"}
 _SESSION: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _LANGUAGES: Final = re.compile(r"[A-Za-z0-9 -]{1,200}")
 _ONE: Final = "/login/{handle}"
@@ -113,12 +113,7 @@ def login_routes() -> list[Route]:
         Route(f"{_ONE}/done", _with(_done), methods=["GET"]),
         Route(f"{_ONE}/return", _with(_come_back), methods=["GET"]),
         Route(f"{_ONE}/attempts", _with(_start), methods=["POST"]),
-        Route(_ATTEMPT, _with(_look), methods=["GET"]),
-        Route(_ATTEMPT, _with(_forget), methods=["DELETE"]),
-        Route(f"{_ATTEMPT}/events", _with(_tell), methods=["GET"]),
-        Route(f"{_ATTEMPT}/qr.svg", _with(_draw), methods=["GET"]),
-        Route(f"{_ATTEMPT}/digital", _with(_digital), methods=["POST"]),
-        Route(f"{_ATTEMPT}/digital/response", _with(_digital_response), methods=["POST"]),
+        *drop_in_routes(_ATTEMPT, _find),
     ]
 
 
@@ -130,19 +125,28 @@ def give(pages: Pages, request: Request, answer: Answer) -> Response:
             request, "form_post.html", form_targets=[target], action=answer.redirect_uri, parameters=answer.parameters
         )
     separator = "&" if "?" in answer.redirect_uri else "?"
-    return RedirectResponse(answer.redirect_uri + separator + urlencode(answer.parameters), 303, headers=_NO_STORE)
+    return RedirectResponse(answer.redirect_uri + separator + urlencode(answer.parameters), 303, headers=NO_STORE)
 
 
 def _with(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
-        state, handle = request.app.state, request.path_params["handle"]
-        session = request.cookies.get(COOKIE, "")
-        login = await login_requests.open_login(state.verifier, handle, session=session)
-        if request.method != "GET":
-            require_same_origin(request, origin=origin_of(state.verifier.settings.public_url))
-        return await handler(LoginPage(state.verifier, state.pages, request, login))
+        return await handler(await _page_of(request))
 
     return handle
+
+
+async def _page_of(request: Request) -> LoginPage:
+    """Return the page of a login for the browser that began it; what is not only looked at, for our own pages alone."""
+    state, session = request.app.state, request.cookies.get(COOKIE, "")
+    login = await login_requests.open_login(state.verifier, request.path_params["handle"], session=session)
+    if request.method != "GET":
+        require_same_origin(request, origin=origin_of(state.verifier.settings.public_url))
+    return LoginPage(state.verifier, state.pages, request, login)
+
+
+async def _find(request: Request) -> Attempt:
+    page = await _page_of(request)
+    return Attempt(await page.attempt(), page.login.session, f"{page.path}/done")
 
 
 async def _authorize(request: Request) -> Response:
@@ -153,7 +157,7 @@ async def _authorize(request: Request) -> Response:
     begun = await login_requests.begin(request.app.state.verifier, parameters, session=session)
     if isinstance(begun, Answer):
         return give(request.app.state.pages, request, begun)
-    response = RedirectResponse(f"/login/{begun}", 303, headers=_NO_STORE)
+    response = RedirectResponse(f"/login/{begun}", 303, headers=NO_STORE)
     if session != found:
         set_cookie(response, COOKIE, session)
     return response
@@ -162,7 +166,7 @@ async def _authorize(request: Request) -> Response:
 async def _authorize_posted(request: Request) -> Response:
     """Ask the browser to bring the request itself: with a form of another site it brings no cookie."""
     query = _bounded(urlencode(parse_form(await request.body()), doseq=True))
-    return RedirectResponse(f"{AUTHORIZE_PATH}?{query}", 303, headers=_NO_STORE)
+    return RedirectResponse(f"{AUTHORIZE_PATH}?{query}", 303, headers=NO_STORE)
 
 
 def _bounded(query: str) -> str:
@@ -229,34 +233,7 @@ async def _come_back(page: LoginPage) -> Response:
 async def _start(page: LoginPage) -> Response:
     ways, started = await page.begin_attempt()
     attempt, path = ways.ids[Mode.SAME_DEVICE], f"{page.path}/attempts"
-    return _json(offer(started, attempt=attempt, path=path, now=page.verifier.clock()))
-
-
-async def _look(page: LoginPage) -> Response:
-    return _json(await (await page.attempt()).state(f"{page.path}/done"))
-
-
-async def _tell(page: LoginPage) -> Response:
-    states = (await page.attempt()).states(f"{page.path}/done")
-    return StreamingResponse(states, media_type="text/event-stream", headers=_NO_STORE)
-
-
-async def _draw(page: LoginPage) -> Response:
-    return Response(await (await page.attempt()).qr_svg(), media_type="image/svg+xml", headers=_NO_STORE)
-
-
-async def _digital(page: LoginPage) -> Response:
-    return _json({"requests": [await (await page.attempt()).digital_request()]})
-
-
-async def _digital_response(page: LoginPage) -> Response:
-    await (await page.attempt()).take_digital(await page.request.body(), session=page.login.session)
-    return Response(status_code=204)
-
-
-async def _forget(page: LoginPage) -> Response:
-    await (await page.attempt()).forget()
-    return Response(status_code=204)
+    return as_json(offer(started, attempt=attempt, path=path, now=page.verifier.clock()))
 
 
 async def _require_own_form(page: LoginPage) -> None:
@@ -271,7 +248,3 @@ def _in_language(request: Request, ui_locales: str) -> Request:
     wanted = ",".join(ui_locales.split()).encode()
     others = [(name, value) for name, value in request.scope["headers"] if name != b"accept-language"]
     return Request({**request.scope, "headers": [*others, (b"accept-language", wanted)]})
-
-
-def _json(value: Mapping[str, Any]) -> Response:
-    return JSONResponse(dict(value), headers=_NO_STORE)
